@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# socklife. `make deps all` once, then `make check check-root` as root. V=1 shows the commands.
+
+VERSION := 0.1.0
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG ?= clang
+BPFTOOL ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY ?= clang-tidy
+CPPCHECK ?= cppcheck
+CFLAGS ?= -O2 -g
+
+B := build
+ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64.*/powerpc/; \
+	s/riscv64/riscv/; s/s390x/s390/; s/^arm.*/arm/')
+
+# Flags. What the user gives in CFLAGS and LDFLAGS comes last.
+WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
+	$(if $(filter-out 0,$(WERROR)),-Werror)
+C_FLAGS = -std=gnu11 -D_GNU_SOURCE -DSOCKLIFE_VERSION='"$(VERSION)"' $(WARNINGS) \
+	-Iinclude -Isrc -I$(B)/bpf -pthread $(PKG_CFLAGS) $(CFLAGS)
+SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+# <asm/types.h> is in the multiarch directory, where `clang -target bpf` does not look.
+BPF_FLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -D__TARGET_ARCH_$(ARCH) \
+	-Wall -Wextra -Wno-unused-parameter $(if $(filter-out 0,$(WERROR)),-Werror) \
+	-Ivmlinux -Iinclude -Ibpf $(BPF_MULTIARCH)
+
+# Asked when first used, once: `make deps` must run where nothing is installed.
+LIBRARIES := libbpf libelf zlib
+LIBS = $(eval LIBS := $$(shell pkg-config --libs $(LIBRARIES)))$(LIBS)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(LIBRARIES)))$(PKG_CFLAGS)
+BPF_MULTIARCH = $(eval BPF_MULTIARCH := \
+	$$(addprefix -idirafter ,$$(wildcard /usr/include/$$(shell uname -m)-linux-gnu*)))$(BPF_MULTIARCH)
+
+SRCS := $(sort $(wildcard src/*.c src/detect/*.c src/sink/*.c))
+BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
+BPF_OBJS := $(BPF_SRCS:%.c=$(B)/%.o)
+SKELETON := $(B)/bpf/socklife.skel.h
+UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
+UNIT_TESTS := $(filter tests/unit/test_%,$(UNIT_SRCS:.c=))
+UNIT_COMMON := $(filter-out tests/unit/test_%,$(UNIT_SRCS:.c=))
+TRIGGERS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/triggers/*.c)))
+BENCHES := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
+MANPAGES := $(wildcard man/*.[1-8])
+FORMATTED := $(wildcard bpf/*.[ch] src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
+
+Q := $(if $(filter-out 0,$(V)),,@)
+say = $(if $(filter-out 0,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
+
+.PHONY: all deps check check-root check-build check-root-build check-asan check-asan-build asan \
+	install uninstall clean format lint lint-format lint-wire lint-tidy lint-cppcheck bench FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+all: socklife
+
+# --- eBPF ---------------------------------------------------------------------------------------
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c $(B)/flags
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+
+$(B)/bpf/socklife.linked.o: $(BPF_OBJS)
+	$(call say,LINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $(BPF_OBJS)
+
+$(SKELETON): $(B)/bpf/socklife.linked.o
+	$(call say,SKEL,$@)
+	$(Q)echo '/* NOLINTBEGIN: the analyzer walks into what bpftool writes */' > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name socklife_bpf >> $@
+	$(Q)echo '/* NOLINTEND */' >> $@
+
+# --- C: once as it is, once with the sanitizers -------------------------------------------------
+
+# Rewritten only when the flags are other ones, so that a change of compiler rebuilds everything.
+$(B)/flags: FORCE
+	@mkdir -p $(B)
+	@printf '%s\n' $(call quote,$(CC) $(C_FLAGS) $(LDFLAGS) $(CLANG) $(BPF_FLAGS)) > $@.new
+	@if cmp -s $@ $@.new; then rm $@.new; else mv $@.new $@; fi
+quote = '$(subst ','\'',$(1))'
+
+# $(1): directory of the objects, $(2): the binary, $(3): more flags, $(4): suffix of what is said
+define c_rules
+$(1)/%.o: %.c $(B)/flags | $(SKELETON)
+	$$(call say,CC$(4),$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(C_FLAGS) $(3) -MMD -MP -c $$< -o $$@
+
+$(2): $(SRCS:%.c=$(1)/%.o)
+	$$(call say,LD$(4),$$@)
+	$$(Q)$$(CC) $$(C_FLAGS) $(3) -o $$@ $$^ $$(LDFLAGS) $$(LIBS)
+
+$(UNIT_TESTS:%=$(1)/%): %: %.o $(UNIT_COMMON:%=$(1)/%.o) \
+		$(filter-out $(1)/src/main.o,$(SRCS:%.c=$(1)/%.o))
+	$$(call say,LD$(4),$$@)
+	$$(Q)$$(CC) $$(C_FLAGS) $(3) -o $$@ $$^ $$(LDFLAGS) $$(LIBS) -lcmocka
+endef
+$(eval $(call c_rules,$(B),socklife))
+$(eval $(call c_rules,$(B)/asan,$(B)/asan/socklife,$(SANITIZE),-asan))
+
+# Programs of one file: they use nothing of socklife.
+$(TRIGGERS) $(BENCHES): $(B)/%: %.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread $(CFLAGS) -MMD -MP -MF $@.d \
+		-o $@ $< $(LDFLAGS)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# --- tests --------------------------------------------------------------------------------------
+
+asan: $(B)/asan/socklife
+
+check-build: socklife $(UNIT_TESTS:%=$(B)/%)
+check-root-build: socklife $(TRIGGERS)
+check-asan-build: asan $(UNIT_TESTS:%=$(B)/asan/%)
+
+# `make check check-root` is one run with one sum in its last line.
+ifeq ($(filter check,$(MAKECMDGOALS))$(filter check-root,$(MAKECMDGOALS)),checkcheck-root)
+check: check-build
+check-root: check-build check-root-build | check
+	$(Q)V=$(V) tests/run unit golden live
+else
+check: check-build
+	$(Q)V=$(V) tests/run unit golden
+check-root: check-root-build
+	$(Q)V=$(V) tests/run live
+endif
+
+check-asan: check-asan-build
+	$(Q)V=$(V) tests/run asan-unit asan-golden
+
+bench: socklife $(BENCHES)
+	$(Q)tests/bench/overhead
+
+# --- style --------------------------------------------------------------------------------------
+
+# include/ is laid out by hand: its tables are the documentation of the wire format.
+format:
+	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
+
+lint: lint-format lint-wire lint-tidy lint-cppcheck
+
+lint-format:
+	$(call say,FORMAT,"$(words $(FORMATTED)) files")
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror --ferror-limit=3 $(FORMATTED)
+
+# What crosses between kernel and userspace has no hidden padding.
+lint-wire:
+	$(Q)for header in include/*.h; do \
+		$(CC) -std=gnu11 -Iinclude -Wpadded -Werror -fsyntax-only -x c $$header || exit; done
+
+TIDY_CHECKS := clang-analyzer-*,bugprone-*,misc-redundant-expression,misc-unused-parameters,\
+	readability-misleading-indentation,readability-redundant-control-flow,\
+	-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,\
+	-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,\
+	-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result,\
+	-bugprone-assignment-in-if-condition,-bugprone-suspicious-string-compare
+empty :=
+lint-tidy: $(SKELETON)
+	$(call say,TIDY,"$(words $(SRCS)) files")
+	$(Q)printf '%s\n' $(SRCS) | xargs -P $$(nproc) -I{} $(CLANG_TIDY) {} --quiet \
+		--header-filter='^(src|include)/' --warnings-as-errors='*' \
+		--checks='-*,$(subst $(empty) $(empty),,$(TIDY_CHECKS))' \
+		-- $(filter-out -Werror,$(C_FLAGS)) 2>$(B)/tidy.log || \
+		{ grep -v 'warnings generated' $(B)/tidy.log; exit 1; }
+
+lint-cppcheck:
+	$(call say,CPPCHECK,"$(words $(SRCS)) files")
+	$(Q)$(CPPCHECK) --quiet --error-exitcode=1 --enable=warning,portability,performance \
+		--inline-suppr --suppress=missingIncludeSystem --suppress=unknownMacro --std=c11 \
+		-D_GNU_SOURCE -DSOCKLIFE_VERSION='"$(VERSION)"' -Iinclude -Isrc $(SRCS)
+
+# --- installing ---------------------------------------------------------------------------------
+
+install: all
+	$(Q)install -D -m 755 socklife $(DESTDIR)$(BINDIR)/socklife
+	$(Q)for page in $(MANPAGES); do \
+		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+
+uninstall:
+	$(Q)rm -f $(DESTDIR)$(BINDIR)/socklife
+	$(Q)for page in $(MANPAGES); do \
+		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+
+clean:
+	$(Q)rm -rf $(B) socklife
+
+# To build; to check the sources; programs that the tests trace, and what they compare with.
+PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev pkg-config \
+	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
+	nginx-light curl redis-server redis-tools iperf3 strace iproute2 jq python3 libbpf-tools \
+	procps util-linux tmux
+
+# Their daemons must not start, now or at the next boot: RUNLEVEL=1 tells invoke-rc.d, masking tells
+# systemd. A daemon that was already there is left alone.
+deps:
+	$(Q)have=" $$(dpkg-query -W -f '$${db:Status-Status}:$${Package} ' $(PACKAGES) 2>/dev/null) "; \
+	missing=; for p in $(PACKAGES); do \
+		case $$have in *" installed:$$p "*) ;; *) missing="$$missing $$p";; esac; done; \
+	[ -n "$$missing" ] || exit 0; \
+	[ "$$(id -u)" = 0 ] || { echo "make deps: must be root to install:$$missing" >&2; exit 1; }; \
+	units=; [ ! -d /run/systemd/system ] || for u in nginx redis-server iperf3; do \
+		case $$missing in *$$u*) units="$$units $$u";; esac; done; \
+	[ -z "$$units" ] || systemctl --quiet --runtime mask $$units; \
+	export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
+	echo "installing:$$missing"; \
+	apt-get update -qq </dev/null && \
+	apt-get install -y -qq --no-install-recommends $$missing </dev/null >/dev/null; status=$$?; \
+	[ -z "$$units" ] || { systemctl --quiet --runtime unmask $$units; \
+		systemctl --quiet disable $$units 2>/dev/null; }; \
+	exit $$status

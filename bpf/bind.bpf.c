@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * bind.bpf.c - a socket gets its local port: bind(), listen(), the first datagram. A bind() that
+ * succeeded is seen in post_bind (io_uring's too), with the port the kernel chose; sys_exit_bind adds
+ * those that failed and those that IP_BIND_ADDRESS_NO_PORT let through without a port.
+ */
+#include "syscall.bpf.h"
+
+/* The kernel's own copy of the address: the program's can change under the call. */
+static __always_inline void bind__asked(struct bpf_sock_addr *ctx, const __u8 *addr)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct call call = {};
+
+	if (!sock__wanted(ctx->family, ctx->protocol))
+		return;
+	call.kind = CALL_BIND;
+	call.cookie = bpf_get_socket_cookie(ctx);
+	call.port = bpf_ntohs(ctx->user_port);
+	__builtin_memcpy(call.addr, addr, ADDR_LEN);
+	if (bpf_map_update_elem(&calls, &id, &call, BPF_ANY))
+		loss__count(LOST_SCRATCH, bpf_ktime_get_boot_ns());
+}
+
+SEC("cgroup/bind4")
+int bind4(struct bpf_sock_addr *ctx)
+{
+	__u8 addr[ADDR_LEN];
+
+	addr__from_v4(addr, ctx->user_ip4);
+	bind__asked(ctx, addr);
+	return 1;
+}
+
+SEC("cgroup/bind6")
+int bind6(struct bpf_sock_addr *ctx)
+{
+	__u8 addr[ADDR_LEN];
+
+	addr__from_words(addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
+	bind__asked(ctx, addr);
+	return 1;
+}
+
+static __noinline void bind__emit(const struct sock *sk, struct facts *f, const struct call *call, int error,
+				  __u8 automatic)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct ev_actor actor;
+	struct ev_sock want = {};
+	struct ev_bind *e;
+
+	actor__fill(&actor);
+	if (call) {
+		want.lport = call->port;
+		__builtin_memcpy(want.laddr, call->addr, ADDR_LEN);
+	}
+	if (!emit__wanted(sk, f, &actor, call ? &want : NULL))
+		return;
+	e = emit__begin(EV_BIND, sizeof(*e), now, sk, f, &actor, false);
+	if (!e)
+		return;
+	e->base.sock.options = sock__options(sk);
+	e->error = error;
+	e->automatic = automatic;
+	e->req_known = call != NULL;
+	e->req_port = want.lport;
+	__builtin_memcpy(e->req_addr, want.laddr, ADDR_LEN);
+	emit__end(e);
+}
+
+static __always_inline int bind__done(struct bpf_sock *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid(), cookie = bpf_get_socket_cookie(ctx);
+	const struct sock *sk = (const struct sock *)ctx;
+	struct call *call;
+	struct facts *f;
+
+	if (!sock__wanted(ctx->family, ctx->protocol) || sock__is_kernel(sk, false))
+		return 1;
+	f = facts__make(cookie, bpf_ktime_get_boot_ns());
+	if (!f)
+		return 1;
+	f->flags |= FACT_BOUND;
+	f->flags &= ~FACT_BIND_FAILED;
+	call = bpf_map_lookup_elem(&calls, &id);
+	if (call && call->cookie != cookie)
+		call = NULL;
+	bind__emit(sk, f, call, 0, 0);
+	bpf_map_delete_elem(&calls, &id);
+	return 1;
+}
+
+SEC("cgroup/post_bind4")
+int post_bind4(struct bpf_sock *ctx)
+{
+	return bind__done(ctx);
+}
+
+SEC("cgroup/post_bind6")
+int post_bind6(struct bpf_sock *ctx)
+{
+	return bind__done(ctx);
+}
+
+SEC("tracepoint/syscalls/sys_exit_bind")
+int sys_exit_bind(struct trace_event_raw_sys_exit *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	long ret = ctx->ret;
+	struct call *call;
+	struct facts *f;
+	struct sock *sk;
+
+	if (syscall__no_socket(ret))
+		return 0;
+	/* post_bind took the call away when it made the record of a success */
+	call = bpf_map_lookup_elem(&calls, &id);
+	if (!ret && !call)
+		return 0;
+	f = syscall__facts(&sk, 0);
+	if (!f)
+		goto out;
+	if (call && (call->kind != CALL_BIND || call->cookie != f->cookie))
+		call = NULL;
+	if (ret && !(f->flags & FACT_BOUND))
+		f->flags |= FACT_BIND_FAILED;
+	bind__emit(sk, f, call, ret, 0);
+out:
+	bpf_map_delete_elem(&calls, &id);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_listen")
+int sys_exit_listen(struct trace_event_raw_sys_exit *ctx)
+{
+	long ret = ctx->ret;
+	struct ev_actor actor;
+	struct ev_listen *e;
+	struct facts *f;
+	struct sock *sk;
+	__u64 now;
+
+	if (syscall__no_socket(ret))
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	f = syscall__facts(&sk, now);
+	if (!f)
+		return 0;
+	f->flags &= ~FACT_LISTEN_FAILED;
+	if (ret)
+		f->flags |= FACT_LISTEN_FAILED;
+	actor__fill(&actor);
+	if (!emit__wanted(sk, f, &actor, NULL))
+		return 0;
+	e = emit__begin(EV_LISTEN, sizeof(*e), now, sk, f, &actor, false);
+	if (!e)
+		return 0;
+	e->base.sock.options = sock__options(sk);
+	e->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	e->error = ret;
+	emit__end(e);
+	return 0;
+}
+
+static __always_inline __u64 peer__hash(const __u8 *addr, __u16 port)
+{
+	const __u64 *words = (const __u64 *)addr;
+	__u64 h = (words[0] + 0x9e3779b97f4a7c15ull) * 0xbf58476d1ce4e5b9ull;
+
+	h = ((h ^ (h >> 29)) + words[1]) * 0x94d049bb133111ebull;
+	h = ((h ^ (h >> 32)) + port) * 0xbf58476d1ce4e5b9ull;
+	return (h ^ (h >> 31)) | 1;
+}
+
+/* True the first time this socket sends to this destination; counts those past the limit. */
+static __noinline bool peer__is_new(__u64 cookie, __u64 hash)
+{
+	struct peers *p = bpf_map_lookup_elem(&udp_peers, &cookie);
+	__u32 zero = 0, i, n;
+
+	if (!p) {
+		struct peers *empty = bpf_map_lookup_elem(&no_peers, &zero);
+
+		if (!empty || bpf_map_update_elem(&udp_peers, &cookie, empty, BPF_NOEXIST) ||
+		    !(p = bpf_map_lookup_elem(&udp_peers, &cookie))) {
+			loss__count(LOST_PEERS, bpf_ktime_get_boot_ns());
+			return false;
+		}
+	}
+	if (p->last == hash)
+		return false;
+	p->last = hash;
+	n = p->count;
+	for (i = 0; i < PEERS_PER_SOCK && i < n; i++)
+		if (p->hash[i] == hash)
+			return false;
+	if (n >= PEERS_PER_SOCK) {
+		loss__count(LOST_PEERS, bpf_ktime_get_boot_ns());
+		return false;
+	}
+	p->hash[n] = hash;
+	p->count = n + 1;
+	return true;
+}
+
+static __noinline void peer__emit(const struct sock *sk, struct facts *f, const struct call *dest)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct ev_sock want = {};
+	struct ev_actor actor;
+	struct ev_peer *e;
+
+	actor__fill(&actor);
+	want.rport = dest->port;
+	__builtin_memcpy(want.raddr, dest->addr, ADDR_LEN);
+	if (!emit__wanted(sk, f, &actor, &want))
+		return;
+	e = emit__begin(EV_PEER, sizeof(*e), now, sk, f, &actor, false);
+	if (!e)
+		return;
+	e->port = dest->port;
+	__builtin_memcpy(e->addr, dest->addr, ADDR_LEN);
+	__builtin_memset(e->pad, 0, sizeof(e->pad));
+	emit__end(e);
+}
+
+/* An unconnected send: the port is chosen by now (kernel-facts: unconnected autobind). */
+static __always_inline void send__seen(struct bpf_sock_addr *ctx, const __u8 *addr)
+{
+	const struct sock *sk = sock__of(ctx);
+	struct call dest = { .port = bpf_ntohs(ctx->user_port) };
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct facts *f;
+
+	if (!sk || !sock__wanted(ctx->family, ctx->protocol) || sock__is_kernel(sk, false))
+		return;
+	__builtin_memcpy(dest.addr, addr, ADDR_LEN);
+	f = facts__make(cookie, 0);
+	if (!f)
+		return;
+	if (!(f->flags & (FACT_BOUND | FACT_EXISTED | FACT_CONNECTED)) && (f->flags & FACT_CREATED)) {
+		f->flags |= FACT_BOUND;
+		bind__emit(sk, f, NULL, 0, 1);
+	}
+	if (peer__is_new(cookie, peer__hash(dest.addr, dest.port)))
+		peer__emit(sk, f, &dest);
+}
+
+SEC("cgroup/sendmsg4")
+int sendmsg4(struct bpf_sock_addr *ctx)
+{
+	__u8 addr[ADDR_LEN];
+
+	addr__from_v4(addr, ctx->user_ip4);
+	send__seen(ctx, addr);
+	return 1;
+}
+
+SEC("cgroup/sendmsg6")
+int sendmsg6(struct bpf_sock_addr *ctx)
+{
+	__u8 addr[ADDR_LEN];
+
+	addr__from_words(addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
+	send__seen(ctx, addr);
+	return 1;
+}

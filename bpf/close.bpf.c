@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * close.bpf.c - the end. sock_release says who let the last descriptor go; the close record comes at
+ * the socket's death in the kernel: tcp_destroy_sock for TCP, the release itself for UDP.
+ */
+#include "connect.bpf.h"
+
+#define PF_EXITING	0x00000004	/* include/linux/sched.h */
+#define PF_KTHREAD	0x00200000
+
+static __always_inline void close__emit(const struct sock *sk, struct facts *f, __u64 now, const bool direct)
+{
+	struct ev_close *e;
+
+	if (!(f->flags & (FACT_EVENT | FACT_EXISTED | FACT_ESTABLISHED)))
+		return;
+	if (!emit__wanted(sk, f, &f->actor, NULL))
+		return;
+	e = emit__begin(EV_CLOSE, sizeof(*e), now, sk, f, &f->actor, direct);
+	if (!e)
+		return;
+	e->listener = f->listener;
+	e->established_ns = f->established_ns;
+	e->released_ns = f->released_ns;
+	e->tx_bytes = f->tx_bytes;
+	e->rx_bytes = f->rx_bytes;
+	e->unacked_bytes = f->unacked_bytes;
+	e->unread_bytes = f->unread_bytes;
+	e->accepted = f->accepted;
+	e->retrans = f->retrans;
+	e->srtt_us = f->srtt_us;
+	e->sk_err = f->sk_err;
+	e->last_state = f->last_state;
+	__builtin_memset(e->pad, 0, sizeof(e->pad));
+	emit__end(e);
+}
+
+/* A listener closes its waiting children from within its own close(): let them find it by thread. */
+static __always_inline void close__listener(struct facts *f, __u16 lport, __u64 now)
+{
+	struct call call = { .kind = CALL_LISTENER_CLOSE, .cookie = f->cookie, .port = lport };
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (bpf_map_update_elem(&calls, &id, &call, BPF_ANY))
+		loss__count(LOST_SCRATCH, now);
+}
+
+static __always_inline void close__released(struct facts *f, __u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	f->released_ns = now;
+	f->flags |= FACT_RELEASED;
+	if (task->flags & PF_KTHREAD) {
+		f->flags |= FACT_KERNEL_CLOSED;
+		__builtin_memset(&f->actor, 0, sizeof(f->actor));
+		f->actor.proc = f->owner;
+		return;
+	}
+	if (task->flags & PF_EXITING)
+		f->flags |= FACT_EXITING;
+	actor__fill(&f->actor);
+}
+
+SEC("cgroup/sock_release")
+int sock_release(struct bpf_sock *ctx)
+{
+	const struct sock *sk = (const struct sock *)ctx;
+	__u64 cookie = bpf_get_socket_cookie(ctx), now;
+	struct facts *f = facts__get(cookie);
+
+	if (!f)
+		return 1;
+	now = bpf_ktime_get_boot_ns();
+	if (f->flags & FACT_CONNECTING)
+		connect__outcome(sk, f, 0, CONNECT_ABANDONED, now);
+	close__released(f, now);
+	if (ctx->protocol == IPPROTO_UDP) {
+		close__emit(sk, f, now, false);
+		bpf_map_delete_elem(&udp_peers, &cookie);
+		facts__drop(cookie);
+	} else if (ctx->state == TCP_LISTEN) {
+		close__listener(f, BPF_CORE_READ(sk, __sk_common.skc_num), now);
+	}
+	return 1;
+}
+
+/* A child that nobody accepted dies with its listener: that one's owner is taken for its own. */
+static __always_inline void close__adopt(const struct sock *sk, struct facts *f)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct call *call = bpf_map_lookup_elem(&calls, &id);
+	struct facts *l;
+
+	if (!call || call->kind != CALL_LISTENER_CLOSE || call->port != sock__sport(sk))
+		return;
+	l = facts__get(call->cookie);
+	if (!l)
+		return;
+	f->listener = l->cookie;
+	f->owner = l->owner;
+	f->actor = l->actor;
+	f->flags |= FACT_LISTENER_OWNER | (l->flags & (FACT_EXITING | FACT_KERNEL_CLOSED));
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroy_sock, struct sock *sk)
+{
+	__u64 cookie = sk->__sk_common.skc_cookie.counter, id;
+	struct facts *f = facts__get(cookie);
+
+	if (!f)
+		return 0;
+	if ((f->flags & FACT_PASSIVE) && !(f->flags & (FACT_ACCEPTED | FACT_RELEASED)))
+		close__adopt(sk, f);
+	if ((f->flags & FACT_RELEASED) && (f->flags & FACT_LISTENED)) {
+		id = bpf_get_current_pid_tgid();
+		bpf_map_delete_elem(&calls, &id);
+	}
+	close__emit(sk, f, bpf_ktime_get_boot_ns(), true);
+	facts__drop(cookie);
+	return 0;
+}

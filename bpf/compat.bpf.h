@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * compat.bpf.h - one shim for each kernel change that the programs meet, its commit named.
+ */
+#ifndef SOCKLIFE_COMPAT_BPF_H
+#define SOCKLIFE_COMPAT_BPF_H
+
+#include "maps.bpf.h"
+
+/*
+ * Linux 6.6 moved freebind, transparent and bind_address_no_port from bitfields of inet_sock to bits
+ * of inet_flags: commits 3f7e753206bb, 4bd0623f04ee and ca571e2eb7eb.
+ */
+struct inet_sock___bits {
+	__u8 freebind : 1, transparent : 1, bind_address_no_port : 1;
+} __attribute__((preserve_access_index));
+
+#define INET_FLAGS_FREEBIND		11
+#define INET_FLAGS_TRANSPARENT		15
+#define INET_FLAGS_BIND_ADDRESS_NO_PORT	18
+
+static __always_inline __u32 compat__inet_options(const struct sock *sk)
+{
+	const struct inet_sock *inet = (const void *)sk;
+	const struct inet_sock___bits *old = (const void *)sk;
+	__u32 options = 0;
+
+	if (bpf_core_field_exists(inet->inet_flags)) {
+		unsigned long flags = BPF_CORE_READ(inet, inet_flags);
+
+		if (flags & (1ul << INET_FLAGS_FREEBIND))
+			options |= OPT_FREEBIND;
+		if (flags & (1ul << INET_FLAGS_TRANSPARENT))
+			options |= OPT_TRANSPARENT;
+		if (flags & (1ul << INET_FLAGS_BIND_ADDRESS_NO_PORT))
+			options |= OPT_BIND_ADDRESS_NO_PORT;
+	} else if (bpf_core_field_exists(old->freebind)) {
+		if (BPF_CORE_READ_BITFIELD_PROBED(old, freebind))
+			options |= OPT_FREEBIND;
+		if (BPF_CORE_READ_BITFIELD_PROBED(old, transparent))
+			options |= OPT_TRANSPARENT;
+		if (BPF_CORE_READ_BITFIELD_PROBED(old, bind_address_no_port))
+			options |= OPT_BIND_ADDRESS_NO_PORT;
+	}
+	return options;
+}
+
+#endif

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * connect.bpf.c - a connect() begins in connect4/6, with the true caller, and ends in one record:
+ * from the states (state.bpf.c) when a SYN went out, here when the call itself failed, when UDP
+ * connected, or when the socket is closed before any answer.
+ */
+#include "connect.bpf.h"
+
+#define O_NONBLOCK	04000
+
+static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 *addr)
+{
+	const struct sock *sk = sock__of(ctx);
+	__u64 now, id;
+	struct file *file;
+	struct facts *f;
+
+	if (!sk || !sock__wanted(ctx->family, ctx->protocol) || sock__is_kernel(sk, false))
+		return 1;
+	now = bpf_ktime_get_boot_ns();
+	f = facts__make(bpf_get_socket_cookie(ctx), now);
+	if (!f)
+		return 1;
+	if (f->flags & FACT_CONNECTING) /* disconnected before an answer, and tried again */
+		connect__outcome(sk, f, 0, CONNECT_ABANDONED, now);
+	if (f->flags & FACT_ESTABLISHED)
+		f->flags |= FACT_REUSED;
+	f->flags &= ~(FACT_SYN_SENT | FACT_FIN_SENT | FACT_ASYNC | FACT_CONNECT_FAILED | FACT_ABANDONED |
+		      FACT_LOCAL_FIRST | FACT_REMOTE_FIRST | FACT_RST_RECEIVED | FACT_RST_SENT |
+		      FACT_TIME_WAIT);
+	f->flags |= FACT_CONNECTING;
+	f->connect_ns = now;
+	f->rport = bpf_ntohs(ctx->user_port);
+	__builtin_memcpy(f->raddr, addr, ADDR_LEN);
+	actor__fill(&f->actor);
+	file = BPF_CORE_READ(sk, sk_socket, file);
+	if (file) {
+		f->inode = BPF_CORE_READ(file, f_inode, i_ino);
+		if (ctx->protocol == IPPROTO_TCP && (BPF_CORE_READ(file, f_flags) & O_NONBLOCK))
+			f->flags |= FACT_ASYNC;
+	}
+	if (ctx->protocol == IPPROTO_UDP) {
+		struct call call = { .kind = CALL_UDP_CONNECT, .cookie = f->cookie };
+
+		id = bpf_get_current_pid_tgid();
+		if (bpf_map_update_elem(&calls, &id, &call, BPF_ANY))
+			loss__count(LOST_SCRATCH, now);
+	}
+	return 1;
+}
+
+SEC("cgroup/connect4")
+int connect4(struct bpf_sock_addr *ctx)
+{
+	__u8 addr[ADDR_LEN];
+
+	addr__from_v4(addr, ctx->user_ip4);
+	return connect__asked(ctx, addr);
+}
+
+SEC("cgroup/connect6")
+int connect6(struct bpf_sock_addr *ctx)
+{
+	__u8 addr[ADDR_LEN];
+
+	addr__from_words(addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
+	return connect__asked(ctx, addr);
+}
+
+/* Answers that decide nothing: the outcome comes later, or has been reported already. */
+static __always_inline bool connect__undecided(long ret)
+{
+	return ret == -EINPROGRESS || ret == -EALREADY || ret == -EINTR || ret == -EISCONN ||
+	       ret == -ERESTARTSYS || ret == -EBADF || ret == -ENOTSOCK || ret == -EFAULT;
+}
+
+/* Refused before the connect hook ran, and not the late echo of an asynchronous failure. */
+static __always_inline bool connect__refused_early(long ret)
+{
+	return ret == -EINVAL || ret == -EAFNOSUPPORT || ret == -EPERM || ret == -EACCES || ret == -EAGAIN;
+}
+
+SEC("tracepoint/syscalls/sys_exit_connect")
+int sys_exit_connect(struct trace_event_raw_sys_exit *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid(), now;
+	long ret = ctx->ret;
+	struct call *call;
+	struct facts *f;
+	struct sock *sk;
+	bool udp;
+
+	call = bpf_map_lookup_elem(&calls, &id);
+	udp = call && call->kind == CALL_UDP_CONNECT;
+	if (udp)
+		bpf_map_delete_elem(&calls, &id);
+	if (!ret && !udp)
+		return 0; /* TCP: the states said so */
+	if (ret != -EINPROGRESS && connect__undecided(ret))
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	f = syscall__facts(&sk, now);
+	if (!f)
+		return 0;
+	if (ret == -EINPROGRESS) {
+		f->flags |= FACT_ASYNC; /* SO_SNDTIMEO ran out on a blocking socket */
+		return 0;
+	}
+	if (f->flags & FACT_CONNECTING) {
+		connect__outcome(sk, f, ret, CONNECT_DECIDED, now);
+	} else if (connect__refused_early(ret)) {
+		f->connect_ns = now;
+		actor__fill(&f->actor);
+		connect__outcome(sk, f, ret, CONNECT_DECIDED, now);
+	}
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * connect.bpf.h - the one record that a connect() ends in, made wherever its outcome is known.
+ */
+#ifndef SOCKLIFE_CONNECT_BPF_H
+#define SOCKLIFE_CONNECT_BPF_H
+
+#include "syscall.bpf.h"
+
+enum { CONNECT_DECIDED, CONNECT_ABANDONED };
+
+/*
+ * `error` is 0 or -errno. A SYN went out when snd_nxt has moved past snd_una: tcp_connect() sets them
+ * equal and queues the SYN after; a port that could not be had leaves both 0.
+ */
+static __noinline void connect__emit(const struct sock *sk, struct facts *f, int error, int how, __u64 now)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+	struct ev_actor *actor = &f->actor;
+	struct ev_connect *e;
+
+	if (!emit__wanted(sk, f, actor, NULL))
+		return;
+	e = emit__begin(EV_CONNECT, sizeof(*e), now, sk, f, actor, false);
+	if (!e)
+		return;
+	e->started_ns = f->connect_ns;
+	e->error = error;
+	e->async = !!(f->flags & FACT_ASYNC);
+	e->abandoned = how == CONNECT_ABANDONED;
+	e->pad = 0;
+	e->syn_sent = e->base.sock.proto == IPPROTO_TCP && (f->flags & FACT_SYN_SENT) &&
+		      ((f->flags & FACT_ESTABLISHED) ||
+		       BPF_CORE_READ(tp, snd_nxt) != BPF_CORE_READ(tp, snd_una));
+	emit__end(e);
+}
+
+static __always_inline void connect__outcome(const struct sock *sk, struct facts *f, int error, int how,
+					     __u64 now)
+{
+	f->flags &= ~FACT_CONNECTING;
+	if (how == CONNECT_ABANDONED) {
+		f->flags |= FACT_ABANDONED;
+	} else if (error) {
+		f->flags |= FACT_CONNECT_FAILED;
+		f->sk_err = error;
+	} else {
+		f->flags |= FACT_CONNECTED;
+	}
+	connect__emit(sk, f, error, how, now);
+	if (!error && how == CONNECT_DECIDED)
+		f->rport = 0;
+}
+
+#endif

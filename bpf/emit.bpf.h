@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * emit.bpf.h - from a socket to a record in the ring buffer: read the socket, ask the filters,
+ * reserve, fill, submit.
+ */
+#ifndef SOCKLIFE_EMIT_BPF_H
+#define SOCKLIFE_EMIT_BPF_H
+
+#include "compat.bpf.h"
+#include "facts.bpf.h"
+
+/*
+ * A field of a sock. Where the verifier knows the pointer (tp_btf, iterators) it is a plain load of
+ * 1 ns; elsewhere a probe read of 20. `direct` is a constant, so one of the two is gone.
+ */
+#define SK(field) (direct ? sk->field : BPF_CORE_READ(sk, field))
+
+static __always_inline __u16 sock__sport(const struct sock *sk)
+{
+	return bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
+}
+
+static __always_inline void addr__from_v4(__u8 *addr, __be32 v4)
+{
+	__u32 *words = (__u32 *)addr;
+
+	words[0] = 0;
+	words[1] = 0;
+	words[2] = bpf_htonl(0xffff);
+	words[3] = v4;
+}
+
+static __always_inline void addr__from_words(__u8 *addr, __u32 a, __u32 b, __u32 c, __u32 d)
+{
+	__u32 *words = (__u32 *)addr;
+
+	words[0] = a;
+	words[1] = b;
+	words[2] = c;
+	words[3] = d;
+}
+
+/*
+ * The socket of a sock_addr program. The verifier lets a struct bpf_sock pointer be read only through
+ * UAPI fields; copied by a probe read it is a plain address, which CO-RE reads take.
+ */
+static __always_inline const struct sock *sock__of(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *typed = ctx->sk;
+	const struct sock *plain = NULL;
+
+	bpf_probe_read_kernel(&plain, sizeof(plain), &typed);
+	return plain;
+}
+
+static __always_inline bool sock__is_kernel(const struct sock *sk, const bool direct)
+{
+	return direct ? BPF_CORE_READ_BITFIELD(sk, sk_kern_sock) :
+			BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
+}
+
+static __always_inline __u32 sock__options(const struct sock *sk)
+{
+	__u32 options = compat__inet_options(sk);
+
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuse))
+		options |= OPT_REUSEADDR;
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuseport))
+		options |= OPT_REUSEPORT;
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only))
+		options |= OPT_V6ONLY;
+	return options;
+}
+
+static __always_inline bool sock__wanted(__u16 family, __u16 protocol)
+{
+	if (family == AF_INET ? !settings.ipv4 : family == AF_INET6 ? !settings.ipv6 : true)
+		return false;
+	return protocol == IPPROTO_TCP ? settings.tcp : protocol == IPPROTO_UDP ? settings.udp : false;
+}
+
+/*
+ * The local port outlives skc_num in inet_sport (skc_num is 0 at most changes to CLOSE); a failed
+ * connect() clears the destination (tcp_v4_connect), so what was asked for is kept in the facts.
+ */
+static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk, const struct facts *f,
+				       const bool direct)
+{
+	struct net *net;
+
+	s->cookie = f->cookie;
+	s->inode = f->inode;
+	s->created_ns = f->created_ns;
+	s->facts = f->flags;
+	s->owner = f->owner;
+	s->options = 0;
+	s->family = SK(__sk_common.skc_family);
+	s->proto = SK(sk_protocol);
+	s->state = SK(__sk_common.skc_state);
+	s->ifindex = SK(__sk_common.skc_bound_dev_if);
+	s->lport = SK(__sk_common.skc_num);
+	if (!s->lport)
+		s->lport = sock__sport(sk);
+	s->rport = bpf_ntohs(SK(__sk_common.skc_dport));
+	if (s->family == AF_INET) {
+		addr__from_v4(s->laddr, SK(__sk_common.skc_rcv_saddr));
+		addr__from_v4(s->raddr, SK(__sk_common.skc_daddr));
+	} else {
+		BPF_CORE_READ_INTO(&s->laddr, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&s->raddr, sk, __sk_common.skc_v6_daddr);
+	}
+	if (!s->rport && f->rport) {
+		s->rport = f->rport;
+		__builtin_memcpy(s->raddr, f->raddr, ADDR_LEN);
+	}
+	net = SK(__sk_common.skc_net.net);
+	s->netns = direct ? net->ns.inum : BPF_CORE_READ(net, ns.inum);
+	s->netns_cookie = direct ? net->net_cookie : BPF_CORE_READ(net, net_cookie);
+}
+
+static __always_inline bool filter__port(__u32 side, __u16 port)
+{
+	__u32 index = side * PORT_WORDS + port / 64;
+	__u64 *word = bpf_map_lookup_elem(&filter_ports, &index);
+
+	return port && word && (*word >> (port % 64) & 1);
+}
+
+static __always_inline bool filter__addr(__u32 side, const __u8 *addr)
+{
+	const __u64 *want = (const __u64 *)addr;
+	__u32 i;
+
+	for (i = 0; i < FILTER_CIDRS && i < settings.n_cidrs[side]; i++) {
+		const volatile __u64 *net = (const volatile __u64 *)settings.cidrs[side][i].addr;
+		const volatile __u64 *mask = (const volatile __u64 *)settings.cidrs[side][i].mask;
+
+		if ((want[0] & mask[0]) == net[0] && (want[1] & mask[1]) == net[1])
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool filter__comm(const char *comm)
+{
+	const __u64 *have = (const __u64 *)comm;
+	__u32 i;
+
+	for (i = 0; i < FILTER_COMMS && i < settings.n_comms; i++) {
+		const volatile __u64 *want = (const volatile __u64 *)settings.comms[i];
+
+		if (have[0] == want[0] && have[1] == want[1])
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool filter__process(const struct facts *f, const struct ev_actor *a)
+{
+	const __u32 on = settings.filters;
+	__u32 tgid;
+
+	if (on & FILTER_PID) {
+		tgid = a->proc.tgid;
+		if (!bpf_map_lookup_elem(&filter_pids, &tgid)) {
+			tgid = f->owner.tgid;
+			if (!bpf_map_lookup_elem(&filter_pids, &tgid))
+				return false;
+		}
+	}
+	if ((on & FILTER_COMM) && !filter__comm(a->proc.comm) && !filter__comm(f->owner.comm))
+		return false;
+	if (on & FILTER_UID) {
+		__u32 uid = a->uid;
+
+		if (!a->proc.tgid || !bpf_map_lookup_elem(&filter_uids, &uid))
+			return false;
+	}
+	return !(on & FILTER_CGROUP) || a->pad;
+}
+
+static __always_inline bool filter__tuple(const struct ev_sock *s)
+{
+	const __u32 on = settings.filters;
+	__u32 netns = s->netns;
+
+	if ((on & FILTER_PORT) && !filter__port(SIDE_EITHER, s->lport) && !filter__port(SIDE_EITHER, s->rport))
+		return false;
+	if ((on & FILTER_LPORT) && !filter__port(SIDE_LOCAL, s->lport))
+		return false;
+	if ((on & FILTER_RPORT) && !filter__port(SIDE_REMOTE, s->rport))
+		return false;
+	if ((on & FILTER_ADDR) && !filter__addr(SIDE_EITHER, s->laddr) &&
+	    !(s->rport && filter__addr(SIDE_EITHER, s->raddr)))
+		return false;
+	if ((on & FILTER_LADDR) && !filter__addr(SIDE_LOCAL, s->laddr))
+		return false;
+	if ((on & FILTER_RADDR) && !(s->rport && filter__addr(SIDE_REMOTE, s->raddr)))
+		return false;
+	return !(on & FILTER_NETNS) || bpf_map_lookup_elem(&filter_netns, &netns);
+}
+
+/*
+ * Whether this socket's records are wanted. One match admits it until its close. `want`, where not
+ * NULL, is a tuple that says more than the socket's own (a bind() that failed, a datagram's peer).
+ */
+static __noinline bool filter__match(const struct sock *sk, struct facts *f, const struct ev_actor *a,
+				     const struct ev_sock *want)
+{
+	struct ev_sock s;
+
+	if (!filter__process(f, a))
+		return false;
+	sock__fill(&s, sk, f, false);
+	if (want) {
+		if (want->lport) {
+			s.lport = want->lport;
+			__builtin_memcpy(s.laddr, want->laddr, ADDR_LEN);
+		}
+		if (want->rport) {
+			s.rport = want->rport;
+			__builtin_memcpy(s.raddr, want->raddr, ADDR_LEN);
+		}
+	}
+	return filter__tuple(&s);
+}
+
+static __always_inline bool emit__wanted(const struct sock *sk, struct facts *f, const struct ev_actor *a,
+					 const struct ev_sock *want)
+{
+	if (f->flags & FACT_IGNORED)
+		return false;
+	if (!settings.filters || (f->flags & FACT_ADMITTED))
+		return true;
+	if (!filter__match(sk, f, a, want))
+		return false;
+	f->flags |= FACT_ADMITTED;
+	return true;
+}
+
+/* Room for a record in the ring, its head and socket filled. NULL, and counted, when it is full. */
+static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, const struct sock *sk,
+					 struct facts *f, const struct ev_actor *a, const bool direct)
+{
+	struct ev_base *b = bpf_ringbuf_reserve(&ring, size, 0);
+
+	f->flags |= FACT_EVENT;
+	if (!b) {
+		loss__count(LOST_RING, now);
+		return NULL;
+	}
+	b->head.type = type;
+	b->head.size = size;
+	b->head.cpu = bpf_get_smp_processor_id();
+	b->head.boot_ns = now;
+	sock__fill(&b->sock, sk, f, direct);
+	__builtin_memcpy(&b->actor, a, sizeof(b->actor));
+	b->actor.pad = 0;
+	return b;
+}
+
+/* Flags 0: the kernel wakes the reader only when it has read all before this record. */
+static __always_inline void emit__end(void *record)
+{
+	bpf_ringbuf_submit(record, 0);
+}
+
+/* The sock behind a descriptor of the running process, NULL where it is no IP socket. */
+static __always_inline struct sock *task__sock(int fd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fdtable *fdt = task->files ? task->files->fdt : NULL;
+	struct file **fds, *file = NULL;
+	struct socket *socket;
+	__u16 mode;
+
+	if (!fdt || fd < 0 || (__u32)fd >= fdt->max_fds)
+		return NULL;
+	fds = fdt->fd;
+	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
+	if (!file)
+		return NULL;
+	mode = BPF_CORE_READ(file, f_inode, i_mode);
+	if ((mode & 0170000) != 0140000) /* S_IFMT, S_IFSOCK */
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	if (!socket)
+		return NULL;
+	return BPF_CORE_READ(socket, sk);
+}
+
+#endif

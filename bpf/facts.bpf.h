@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * facts.bpf.h - find, create and drop the facts of a socket, and count what could not be kept.
+ */
+#ifndef SOCKLIFE_FACTS_BPF_H
+#define SOCKLIFE_FACTS_BPF_H
+
+#include "maps.bpf.h"
+
+static __always_inline void loss__count(__u32 reason, __u64 now)
+{
+	struct loss_count *l = bpf_map_lookup_elem(&losses, &reason);
+
+	if (!l)
+		return;
+	if (l->epoch != loss_epoch) {
+		l->epoch = loss_epoch;
+		l->first_ns = now;
+	}
+	l->last_ns = now;
+	__sync_fetch_and_add(&l->count, 1); /* a softirq may nest */
+}
+
+/* NULL where there are none: a kernel socket, or one that was there before and has done nothing yet. */
+static __always_inline struct facts *facts__get(__u64 cookie)
+{
+	__u32 slot = cookie & (FACTS_SLOTS - 1);
+	struct facts *f;
+
+	if (!cookie)
+		return NULL;
+	f = bpf_map_lookup_elem(&slots, &slot);
+	if (f && f->cookie == cookie)
+		return f;
+	return bpf_map_lookup_elem(&spill, &cookie);
+}
+
+static __noinline struct facts *facts__spill(__u64 cookie)
+{
+	struct facts zero = { .cookie = cookie };
+
+	bpf_map_update_elem(&spill, &cookie, &zero, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&spill, &cookie);
+}
+
+/* Facts, made when there are none. NULL, and counted, when both maps are full. */
+static __always_inline struct facts *facts__make(__u64 cookie, __u64 now)
+{
+	__u32 slot = cookie & (FACTS_SLOTS - 1);
+	struct facts *f = facts__get(cookie);
+
+	if (f || !cookie)
+		return f;
+	f = bpf_map_lookup_elem(&slots, &slot);
+	if (f && !f->cookie && !__sync_val_compare_and_swap(&f->cookie, 0, cookie)) {
+		__builtin_memset((void *)f + sizeof(f->cookie), 0, sizeof(*f) - sizeof(f->cookie));
+		return f;
+	}
+	f = facts__spill(cookie);
+	if (!f)
+		loss__count(LOST_FACTS, now);
+	return f;
+}
+
+static __always_inline void facts__drop(__u64 cookie)
+{
+	__u32 slot = cookie & (FACTS_SLOTS - 1);
+	struct facts *s = bpf_map_lookup_elem(&slots, &slot);
+
+	if (s && s->cookie == cookie)
+		s->cookie = 0;
+	else
+		bpf_map_delete_elem(&spill, &cookie);
+}
+
+/* The process of the running thread. Its name is the group leader's. */
+static __always_inline void owner__fill(struct ev_owner *o)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *leader = task->group_leader;
+
+	o->tgid = task->tgid;
+	o->exec = leader->self_exec_id;
+	o->start_ns = leader->start_boottime;
+	bpf_probe_read_kernel(o->comm, sizeof(o->comm), leader->comm);
+}
+
+/* The number of a process in its own pid namespace: the last of pid->numbers[]. */
+static __always_inline __u32 pid__in_namespace(struct pid *pid, __u32 outside)
+{
+	__u32 level = pid ? pid->level : 0, nr = outside;
+
+	if (level)
+		bpf_probe_read_kernel(&nr, sizeof(nr), (void *)&pid->numbers[0].nr +
+				      level * bpf_core_type_size(struct upid));
+	return nr;
+}
+
+static __always_inline bool actor__in_cgroups(void)
+{
+	int depth;
+
+	for (depth = 0; depth < CGROUP_DEPTH; depth++) {
+		__u64 id = bpf_get_current_ancestor_cgroup_id(depth);
+
+		if (!id)
+			return false;
+		if (bpf_map_lookup_elem(&filter_cgroups, &id))
+			return true;
+	}
+	return false;
+}
+
+/* The running thread. `pad` says whether a --cgroup filter matched: only now can that be asked. */
+static __always_inline void actor__fill(struct ev_actor *a)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	owner__fill(&a->proc);
+	a->tid = task->pid;
+	a->uid = task->cred->uid.val;
+	a->nspid = pid__in_namespace(task->group_leader->thread_pid, a->proc.tgid);
+	a->pad = 0;
+	if (settings.filters & FILTER_CGROUP)
+		a->pad = actor__in_cgroups();
+	a->cgroup_id = bpf_get_current_cgroup_id();
+	if (a->tid == a->proc.tgid)
+		__builtin_memcpy(a->thread, a->proc.comm, COMM_LEN);
+	else
+		bpf_get_current_comm(a->thread, sizeof(a->thread));
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * maps.bpf.h - every map, and the settings. Weak, so that the linker makes one of each out of the
+ * several objects.
+ */
+#ifndef SOCKLIFE_MAPS_BPF_H
+#define SOCKLIFE_MAPS_BPF_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+#include "facts.h"
+#include "settings.h"
+
+#define AF_INET		2
+#define AF_INET6	10
+#define IPPROTO_TCP	6
+#define IPPROTO_UDP	17
+
+extern const volatile struct settings settings;
+
+/* Bumped by userspace each time it has read the loss counters. */
+extern volatile __u64 loss_epoch;
+/* socklife itself, as the init pid namespace numbers it: whoami() finds out. */
+extern volatile __u32 self_tgid;
+/* While set, what socklife forks is followed: trace -- CMD. */
+extern volatile __u8 adopt_children;
+/* Processes in filter_pids while a tree is followed. */
+extern volatile __s64 tree_size;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, RING_SIZE_DEFAULT);
+} ring __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOST_KERNEL_REASONS);
+	__type(key, __u32);
+	__type(value, struct loss_count);
+} losses __weak SEC(".maps");
+
+/* Facts by cookie: one array access for nearly every socket ... */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, FACTS_SLOTS);
+	__type(key, __u32);
+	__type(value, struct facts);
+} slots __weak SEC(".maps");
+
+/* ... and a hash for those whose slot a live socket holds already. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, FACTS_SPILL_MAX);
+	__type(key, __u64);
+	__type(value, struct facts);
+} spill __weak SEC(".maps");
+
+/* A call in flight, by thread. */
+enum { CALL_BIND = 1, CALL_UDP_CONNECT, CALL_LISTENER_CLOSE };
+
+struct call {
+	__u64	cookie;
+	__u8	addr[ADDR_LEN];
+	__u16	port;
+	__u8	kind;
+	__u8	pad[5];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SCRATCH_MAX);
+	__type(key, __u64);	/* pid_tgid */
+	__type(value, struct call);
+} calls __weak SEC(".maps");
+
+/* Destinations of an unconnected UDP socket, as 64-bit hashes. */
+struct peers {
+	__u64	last;
+	__u64	hash[PEERS_PER_SOCK];
+	__u32	count;
+	__u32	pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, PEER_SOCKS_MAX);
+	__type(key, __u64);	/* cookie */
+	__type(value, struct peers);
+} udp_peers __weak SEC(".maps");
+
+/* A zero value for udp_peers: too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct peers);
+} no_peers __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TREE_MAX);
+	__type(key, __u32);	/* thread group */
+	__type(value, __u8);
+} filter_pids __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FILTER_SET_MAX);
+	__type(key, __u32);
+	__type(value, __u8);
+} filter_uids __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FILTER_SET_MAX);
+	__type(key, __u32);	/* inode of the network namespace */
+	__type(value, __u8);
+} filter_netns __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FILTER_SET_MAX);
+	__type(key, __u64);	/* cgroup id */
+	__type(value, __u8);
+} filter_cgroups __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SIDES * PORT_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} filter_ports __weak SEC(".maps");
+
+#endif

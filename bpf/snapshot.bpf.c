@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * snapshot.bpf.c - every socket that a process holds, in all namespaces, with its owner: what was
+ * there before the start, what a resynchronisation compares with, and who holds a port.
+ */
+#include "emit.bpf.h"
+
+#define SOCK_BINDPORT_LOCK 8 /* include/net/sock.h */
+
+/* What one pass wants: set by userspace before it reads (tracer.c). */
+volatile __u8 snapshot_mode = SNAPSHOT_NEW;
+volatile __u16 snapshot_port = 0;	/* only this local port; 0: any */
+
+/* The process whose descriptor was found: not the running one, which is socklife itself. */
+static __always_inline void actor__of(struct ev_actor *a, struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+	__u64 cgroup;
+
+	a->proc.tgid = task->tgid;
+	a->proc.exec = leader->self_exec_id;
+	a->proc.start_ns = leader->start_boottime;
+	bpf_probe_read_kernel(a->proc.comm, sizeof(a->proc.comm), leader->comm);
+	__builtin_memcpy(a->thread, a->proc.comm, COMM_LEN);
+	a->tid = task->tgid;
+	a->uid = task->cred->uid.val;
+	a->nspid = pid__in_namespace(leader->thread_pid, task->tgid);
+	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	a->cgroup_id = cgroup;
+	a->pad = (settings.filters & FILTER_CGROUP) && bpf_map_lookup_elem(&filter_cgroups, &cgroup);
+}
+
+/*
+ * What its state says of a past that was not seen. A connection whose port was not chosen for it
+ * (SOCK_BINDPORT_LOCK, which children inherit) is taken for a listener's.
+ */
+static __always_inline __u32 snapshot__past(const struct sock *sk)
+{
+	__u32 past = 0;
+	__u8 locks = BPF_CORE_READ_BITFIELD(sk, sk_userlocks);
+
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return sk->__sk_common.skc_state == TCP_ESTABLISHED ? FACT_CONNECTED : 0;
+	switch (sk->__sk_common.skc_state) {
+	case TCP_LISTEN:
+		return FACT_LISTENED;
+	case TCP_CLOSE:
+		return 0;
+	case TCP_SYN_SENT:
+		return FACT_SYN_SENT;
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+	case TCP_CLOSING:
+		past = FACT_FIN_SENT | FACT_LOCAL_FIRST;
+		break;
+	case TCP_LAST_ACK:
+		past = FACT_FIN_SENT | FACT_REMOTE_FIRST;
+		break;
+	case TCP_CLOSE_WAIT:
+		past = FACT_REMOTE_FIRST;
+		break;
+	}
+	if (locks & SOCK_BINDPORT_LOCK)
+		past |= FACT_PASSIVE | FACT_ACCEPTED;
+	else
+		past |= FACT_SYN_SENT | FACT_CONNECTED;
+	return past | FACT_ESTABLISHED;
+}
+
+/* True where this socket is to be told of; the first pass that meets one makes its holder the owner. */
+static __always_inline bool snapshot__wants(const struct sock *sk, struct facts *f, const struct ev_actor *a)
+{
+	switch (snapshot_mode) {
+	case SNAPSHOT_HOLDERS:
+		return true;
+	case SNAPSHOT_TOLD:
+		return f->flags & (FACT_EVENT | FACT_EXISTED | FACT_ESTABLISHED);
+	}
+	if (f->flags & (FACT_CREATED | FACT_ACCEPTED | FACT_EXISTED))
+		return false;
+	f->flags |= FACT_EXISTED | snapshot__past(sk);
+	__builtin_memcpy(&f->owner, &a->proc, sizeof(f->owner));
+	return true;
+}
+
+static __always_inline bool snapshot__port(const struct sock *sk)
+{
+	__u16 port = snapshot_port;
+
+	return !port || sk->__sk_common.skc_num == port ||
+	       sock__sport(sk) == port;
+}
+
+SEC("iter/task_file")
+int snapshot(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct ev_snapshot e = {};
+	struct socket *socket;
+	struct facts *f;
+	struct sock *sk;
+	__u64 now;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || !sock__wanted(sk->__sk_common.skc_family, sk->sk_protocol) || sock__is_kernel(sk, true) ||
+	    !snapshot__port(sk))
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	f = facts__make(bpf_get_socket_cookie(sk), now);
+	if (!f || (f->flags & FACT_IGNORED) || (__u32)task->tgid == self_tgid)
+		return 0;
+	if (!f->inode)
+		f->inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+	actor__of(&e.base.actor, task);
+	if (!snapshot__wants(sk, f, &e.base.actor))
+		return 0;
+	if (snapshot_mode != SNAPSHOT_HOLDERS && !emit__wanted(sk, f, &e.base.actor, NULL))
+		return 0;
+	e.base.head.type = EV_SNAPSHOT;
+	e.base.head.size = sizeof(e);
+	e.base.head.cpu = bpf_get_smp_processor_id();
+	e.base.head.boot_ns = now;
+	sock__fill(&e.base.sock, sk, f, true);
+	e.base.sock.options = sock__options(sk);
+	e.base.actor.pad = 0;
+	e.fd = ctx->fd;
+	e.backlog = sk->sk_max_ack_backlog;
+	bpf_seq_write(ctx->meta->seq, &e, sizeof(e));
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * syscall.bpf.h - for programs on a system call's exit: which socket was it about? The descriptor is
+ * still in the caller's registers, so that the entry needs no program.
+ */
+#ifndef SOCKLIFE_SYSCALL_BPF_H
+#define SOCKLIFE_SYSCALL_BPF_H
+
+#include "emit.bpf.h"
+#include <asm-generic/errno.h>
+
+#define ERESTARTSYS	512	/* include/linux/errno.h: the call starts again after the signal */
+
+static __always_inline int syscall__fd(void)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	return (int)PT_REGS_PARM1_CORE_SYSCALL(regs);
+}
+
+/* Not about a socket at all, or the address could not be read. */
+static __always_inline bool syscall__no_socket(long ret)
+{
+	return ret == -EBADF || ret == -ENOTSOCK || ret == -EFAULT;
+}
+
+/* The facts of the IP socket that the returning system call was made on, NULL where there is none. */
+static __always_inline struct facts *syscall__facts(struct sock **skp, __u64 now)
+{
+	struct sock *sk = task__sock(syscall__fd());
+
+	*skp = sk;
+	if (!sk || !sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol)))
+		return NULL;
+	return facts__make(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter), now);
+}
+
+#endif

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * tree.bpf.c - a command and all its descendants: who is forked by one of them is one of them, before
+ * it can make a system call. Says when the last one has ended.
+ */
+#include "emit.bpf.h"
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 from = parent->tgid, to = child->tgid;
+	__u8 one = 1;
+
+	if (from == to)
+		return 0;
+	if (!bpf_map_lookup_elem(&filter_pids, &from) && !(adopt_children && from == self_tgid))
+		return 0;
+	if (bpf_map_update_elem(&filter_pids, &to, &one, BPF_NOEXIST))
+		loss__count(LOST_TREE, bpf_ktime_get_boot_ns());
+	else
+		__sync_fetch_and_add(&tree_size, 1);
+	return 0;
+}
+
+/* Its sockets may still be closing: the entry goes when the last thread has let go of its files. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(sched_process_free, struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+	struct ev_tree *e;
+	__s64 left;
+
+	if (task->pid != task->tgid || bpf_map_delete_elem(&filter_pids, &tgid))
+		return 0;
+	left = __sync_fetch_and_add(&tree_size, -1) - 1;
+	if (left > 0)
+		return 0;
+	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	if (!e) {
+		loss__count(LOST_RING, bpf_ktime_get_boot_ns());
+		return 0;
+	}
+	e->head.type = EV_TREE;
+	e->head.size = sizeof(*e);
+	e->head.cpu = bpf_get_smp_processor_id();
+	e->head.boot_ns = bpf_ktime_get_boot_ns();
+	emit__end(e);
+	return 0;
+}

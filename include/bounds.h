@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * bounds.h - every bound that the kernel side and userspace must agree on.
+ */
+#ifndef SOCKLIFE_BOUNDS_H
+#define SOCKLIFE_BOUNDS_H
+
+#define COMM_LEN	16	/* TASK_COMM_LEN */
+#define ADDR_LEN	16	/* an IPv6 address; IPv4 travels v4-mapped */
+
+#define FACTS_SLOTS	(1 << 16) /* power of two: sockets found by cookie in one array access */
+#define FACTS_SPILL_MAX	(1 << 20) /* sockets whose slot is taken by a live neighbour */
+#define SCRATCH_MAX	16384	/* threads inside bind(), UDP connect() or a listener's close() */
+#define TREE_MAX	65536	/* processes followed by --pid -f or trace -- CMD */
+
+#define PEERS_PER_SOCK	64	/* destinations remembered per unconnected UDP socket */
+#define PEER_SOCKS_MAX	16384	/* UDP sockets whose destinations are remembered */
+
+#define FILTER_CIDRS	16	/* each of --addr, --laddr, --raddr */
+#define FILTER_COMMS	16
+#define FILTER_SET_MAX	4096	/* pids, uids, namespaces or cgroups in one filter */
+#define CGROUP_DEPTH	16	/* ancestors looked at by --cgroup, --container and --unit */
+
+#define RING_SIZE_DEFAULT (16u << 20) /* bytes; power of two */
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * facts.h - what the kernel side remembers of each live socket, keyed by cookie. State changes only
+ * update it; records carry it. Userspace reads the cookies to learn which sockets are still alive
+ * after a loss, and reads nothing else.
+ */
+#ifndef SOCKLIFE_FACTS_H
+#define SOCKLIFE_FACTS_H
+
+#include "events.h"
+
+struct facts {
+	__u64	cookie;		/* 0: the slot is free */
+	__u64	created_ns;
+	__u64	connect_ns;	/* the pending or last connect() */
+	__u64	established_ns;	/* the last time */
+	__u64	released_ns;
+	__u64	inode;
+	__u64	listener;
+	__u64	tx_bytes;	/* these four: sums over finished connections */
+	__u64	rx_bytes;
+	__u64	unacked_bytes;
+	__u64	unread_bytes;
+	__u64	accepted;
+	struct ev_owner	owner;
+	struct ev_actor	actor;	/* of the pending connect(), later of the close() */
+	__u8	raddr[ADDR_LEN]; /* that connect() asked for: a failure clears the socket's own */
+	__u16	rport;
+	__u8	last_state;
+	__u8	pad;
+	__s32	sk_err;
+	__u32	flags;		/* FACT_* */
+	__u32	retrans;
+	__u32	srtt_us;
+	__u32	pad2;
+};
+
+#endif

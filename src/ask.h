@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ask.h - the live answers of struct kernel (kernel.h): cgroup paths by id, user names, and who holds
+ * a port, from the socket iterator (processes) and sock_diag inside the namespace (the rest).
+ */
+#ifndef SOCKLIFE_ASK_H
+#define SOCKLIFE_ASK_H
+
+#include "kernel.h"
+#include "record.h"
+
+struct ask;
+
+typedef void ask_found_fn(void *ctx, const struct ev_snapshot *s);
+
+struct ask_config {
+	int cgroup_fd; /* root of the cgroup2 hierarchy, detached mount or not; -1: none. The caller's */
+	/* Calls found() once per (process, descriptor) of every namespace. 0 or -errno. */
+	int (*each_socket)(void *arg, uint16_t port, ask_found_fn *found, void *ctx);
+	void *arg;
+};
+
+/* NULL with errno set. Opens nothing that stays open. */
+struct ask *ask__new(const struct ask_config *c);
+
+/*
+ * A kernel_ask_fn; its `arg` is the struct ask. ASK_HOLDERS answers listeners first, then what a
+ * process holds, then orphans, then TIME_WAIT; `estimated` is set in all where one of the two
+ * sources could not be read, since_ns is left 0 (the table knows it).
+ */
+ssize_t ask__answer(void *ask, enum question q, const void *question, size_t len, void *answer,
+		    size_t max);
+
+void ask__free(struct ask *a); /* accepts NULL */
+
+#endif

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * cmd_check.c - what this kernel offers, which hooks will be used, what is lost without the missing.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "command.h"
+#include "host.h"
+#include "json.h"
+#include "log.h"
+#include "output.h"
+#include "tracer.h"
+
+struct check {
+	const struct options *options;
+	struct out *out;
+	int missing_required;
+	int missing_optional;
+	bool first;
+};
+
+static void put(struct check *c, const char *text)
+{
+	out__put(c->out, text, strlen(text));
+}
+
+static void report_text(struct check *c, const struct hook_status *s)
+{
+	const char *verdict = !s->error ? "works" : s->required ? "MISSING" : "missing";
+	char line[512];
+
+	snprintf(line, sizeof(line), "%-32s %-10s %-8s%s%s%s%s\n", s->name, s->kind, verdict,
+		 s->error ? log__errno(s->error) : "", s->error ? ": without it no telling " : "",
+		 s->error ? s->without : "", !s->error && !s->wanted ? "only with --follow or -- CMD" : "");
+	put(c, line);
+}
+
+/* No string here comes from outside: nothing to escape. */
+static void report_json(struct check *c, const struct hook_status *s)
+{
+	char line[512], error[64] = "";
+
+	if (s->error)
+		snprintf(error, sizeof(error), ",\"error\":\"%s\"", log__errno(s->error));
+	snprintf(line, sizeof(line), "%s{\"hook\":\"%s\",\"kind\":\"%s\",\"works\":%s,\"required\":%s,\"used\":%s,"
+		 "\"without\":\"%s\"%s}", c->first ? "" : ",", s->name, s->kind, s->error ? "false" : "true",
+		 s->required ? "true" : "false", s->wanted && !s->error ? "true" : "false", s->without, error);
+	c->first = false;
+	put(c, line);
+}
+
+static void report(void *arg, const struct hook_status *s)
+{
+	struct check *c = arg;
+
+	if (s->error && s->required)
+		c->missing_required++;
+	else if (s->error)
+		c->missing_optional++;
+	if (c->options->json)
+		report_json(c, s);
+	else
+		report_text(c, s);
+}
+
+static void begin(struct check *c, const struct start *host)
+{
+	char line[512];
+
+	if (c->options->json)
+		snprintf(line, sizeof(line), "{\"v\":1,\"version\":\"%s\",\"kernel\":\"%s\",\"hooks\":[", host->version,
+			 host->kernel);
+	else
+		snprintf(line, sizeof(line), "socklife %s on Linux %s\n%-32s %-10s %s\n", host->version, host->kernel,
+			 "HOOK", "KIND", "VERDICT");
+	put(c, line);
+}
+
+static void end(struct check *c)
+{
+	char line[256];
+
+	if (c->options->json)
+		snprintf(line, sizeof(line), "],\"ok\":%s}\n", c->missing_required ? "false" : "true");
+	else if (c->missing_required)
+		snprintf(line, sizeof(line), "socklife cannot trace here: %d required hook%s missing\n",
+			 c->missing_required, c->missing_required > 1 ? "s are" : " is");
+	else
+		snprintf(line, sizeof(line), "socklife can trace here%s\n",
+			 c->missing_optional ? ", with what is said above left out" : "; nothing is left out");
+	put(c, line);
+}
+
+int cmd_check(struct options *o)
+{
+	struct check c = { .options = o, .first = true };
+	struct tracer_error why;
+	struct output output;
+	struct start host;
+	int code = output__open(&output, o);
+
+	if (code)
+		return code;
+	c.out = output.out;
+	host__describe(&host);
+	begin(&c, &host);
+	if (tracer__check(report, &c, &why)) {
+		log__error("%s", why.text);
+		code = EXIT_CANNOT_RUN;
+	} else {
+		end(&c);
+		code = c.missing_required ? EXIT_CANNOT_RUN : EXIT_FINE;
+		if (out__flush(c.out))
+			code = EXIT_OUTPUT;
+	}
+	output__close(&output);
+	return code;
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * cmd_replay.c - a capture through the same pipeline: the live output again, byte for byte.
+ */
+#include <errno.h>
+#include <string.h>
+#include "command.h"
+#include "log.h"
+#include "output.h"
+#include "pipeline.h"
+
+struct replay {
+	const char *path;
+	struct capture_reader *reader;
+	struct pipeline *pipeline;
+	struct output output;
+	uint64_t last[16384 / sizeof(uint64_t)];	/* START's chunk: the pipeline keeps its strings */
+	bool	 damaged;
+	uint64_t damaged_at;
+};
+
+static bool next(struct replay *r, struct capture_chunk *chunk)
+{
+	int ret = r->damaged ? 0 : capture__next(r->reader, chunk);
+
+	if (ret < 0) {
+		r->damaged = true;
+		r->damaged_at = chunk->offset;
+	}
+	return ret > 0;
+}
+
+/* What the kernel answered then. Anything else in its place means that the file is not whole. */
+static ssize_t answer(void *arg, enum question q, const void *question, size_t len, void *buf, size_t max)
+{
+	struct replay *r = arg;
+	struct capture_answer head;
+	struct capture_chunk chunk;
+
+	(void)question;
+	(void)len;
+	if (!next(r, &chunk))
+		return -ENODATA;
+	if (chunk.kind != CAPTURE_ANSWER || chunk.len < sizeof(head))
+		goto bad;
+	memcpy(&head, chunk.data, sizeof(head));
+	if (head.question != q || (head.result > 0 && ((uint64_t)head.result != chunk.len - sizeof(head) ||
+						       (uint64_t)head.result > max)))
+		goto bad;
+	if (head.result > 0)
+		memcpy(buf, chunk.data + sizeof(head), head.result);
+	return head.result;
+bad:
+	r->damaged = true;
+	r->damaged_at = chunk.offset;
+	return -EBADMSG;
+}
+
+static int start(struct replay *r, const struct options *o, const struct capture_chunk *chunk)
+{
+	struct kernel kernel = { .ask = answer, .arg = r };
+	struct pipeline_config config;
+	struct sink_config sink = { .out = r->output.out, .color = r->output.color, .columns = r->output.columns };
+	struct capture_tick begin;
+
+	if (chunk->kind != CAPTURE_START || chunk->len < sizeof(begin) || chunk->len > sizeof(r->last))
+		return -EBADMSG;
+	memcpy(r->last, chunk->data, chunk->len);
+	memcpy(&begin, r->last, sizeof(begin));
+	if (pipeline_config__unpack(&config, (char *)r->last + sizeof(begin), chunk->len - sizeof(begin)))
+		return -EBADMSG;
+	r->pipeline = pipeline__new(&config, &kernel, NULL);
+	if (!r->pipeline)
+		return -errno;
+	sink.wall = pipeline__wall(r->pipeline);
+	sink.verbose = config.verbose || o->verbose;
+	pipeline__set_sink(r->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id, config.start.host) :
+						  sink_text__new(&sink));
+	pipeline__start(r->pipeline, begin.now_ns);
+	return 0;
+}
+
+/* Copied out: an answer that the event asks for is read into the same buffer. */
+#define PAYLOAD(chunk, type, name)                                                                 \
+	type name;                                                                                 \
+	if ((chunk)->len != sizeof(name))                                                          \
+		return -EBADMSG;                                                                   \
+	memcpy(&name, (chunk)->data, sizeof(name))
+
+static int replay_event(struct replay *r, const struct capture_chunk *chunk)
+{
+	unsigned char copy[1024] __attribute__((aligned(8)));
+
+	if (chunk->len > sizeof(copy))
+		return -EBADMSG;
+	memcpy(copy, chunk->data, chunk->len);
+	pipeline__event(r->pipeline, copy, chunk->len);
+	return 0;
+}
+
+static int replay_lost(struct replay *r, const struct capture_chunk *chunk)
+{
+	PAYLOAD(chunk, struct lost, lost);
+
+	if ((unsigned int)lost.reason >= LOST_REASONS)
+		return -EBADMSG;
+	pipeline__lost(r->pipeline, &lost);
+	return 0;
+}
+
+static int replay_tick(struct replay *r, const struct capture_chunk *chunk)
+{
+	PAYLOAD(chunk, struct capture_tick, tick);
+
+	pipeline__tick(r->pipeline, tick.now_ns, tick.gmtoff_s);
+	return 0;
+}
+
+static int replay_missing(struct replay *r, const struct capture_chunk *chunk)
+{
+	PAYLOAD(chunk, struct capture_missing, missing);
+
+	pipeline__missing(r->pipeline, missing.cookie, missing.now_ns);
+	return 0;
+}
+
+static int replay_stop(struct replay *r, const struct capture_chunk *chunk)
+{
+	PAYLOAD(chunk, struct ending, ending);
+
+	pipeline__end(r->pipeline, &ending);
+	return 0;
+}
+
+static int (*const replayers[CAPTURE_KINDS])(struct replay *r, const struct capture_chunk *chunk) = {
+	[CAPTURE_EVENT] = replay_event, [CAPTURE_LOST] = replay_lost, [CAPTURE_TICK] = replay_tick,
+	[CAPTURE_MISSING] = replay_missing, [CAPTURE_STOP] = replay_stop,
+};
+
+static int run(struct replay *r, const struct options *o)
+{
+	struct capture_chunk chunk;
+	bool stopped = false;
+	int err = 0;
+
+	if (next(r, &chunk))
+		err = start(r, o, &chunk);
+	while (!err && r->pipeline && !stopped && next(r, &chunk)) {
+		stopped = chunk.kind == CAPTURE_STOP;
+		err = replayers[chunk.kind] ? replayers[chunk.kind](r, &chunk) : -EBADMSG;
+	}
+	if (err == -EBADMSG && !r->damaged) {
+		r->damaged = true;
+		r->damaged_at = chunk.offset;
+		err = 0;
+	}
+	if (!err && !r->damaged && !stopped)
+		log__warn("%s: ends without a stop: the trace was cut off; all that is there was replayed", r->path);
+	return err;
+}
+
+static int report(const struct replay *r, int err)
+{
+	int flushed = out__flush(r->output.out);
+
+	if (r->damaged) {
+		log__error("%s: damaged at byte %llu: replayed as far as it is whole", r->path,
+			   (unsigned long long)r->damaged_at);
+		return EXIT_FAILED;
+	}
+	if (err) {
+		log__error("%s: %s", r->path, log__errno(err));
+		return EXIT_FAILED;
+	}
+	if (flushed && flushed != -EPIPE) {
+		log__error("the output cannot be written: %s", log__errno(flushed));
+		return EXIT_OUTPUT;
+	}
+	return EXIT_FINE;
+}
+
+int cmd_replay(struct options *o)
+{
+	static struct replay r;
+	int code;
+
+	r.path = o->operands[0];
+	r.reader = capture__open(r.path);
+	if (!r.reader) {
+		log__error(errno == EBADMSG ? "%s: not a capture of this version of socklife" : "%s: cannot be read: %s",
+			   r.path, log__errno(errno));
+		return EXIT_FAILED;
+	}
+	code = output__open(&r.output, o);
+	if (!code) {
+		code = report(&r, run(&r, o));
+		pipeline__free(r.pipeline);
+		output__close(&r.output);
+	}
+	capture__free(r.reader);
+	return code;
+}

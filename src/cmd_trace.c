@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * cmd_trace.c - follow socket events live, on stdout or in a file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "command.h"
+#include "live.h"
+#include "log.h"
+#include "output.h"
+
+#define EXIT_SELF_FAILED 125 /* trace -- CMD: as env(1), nice(1) and timeout(1) do */
+
+int cmd_trace(struct options *o)
+{
+	struct live_config config = { .options = o };
+	struct output output;
+	struct live *live;
+	int code;
+
+	code = output__open(&output, o);
+	if (code)
+		return o->command ? EXIT_SELF_FAILED : code;
+	config.out = output.out;
+	config.color = output.color;
+	config.columns = output.columns;
+	live = live__open(&config, &code);
+	if (live)
+		code = live__run(live);
+	else if (o->command)
+		code = EXIT_SELF_FAILED;
+	if (code == EXIT_OUTPUT && o->command && live)
+		code = EXIT_SELF_FAILED;
+	live__free(live);
+	output__close(&output);
+	return code;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * command.c - the table of subcommands. Apart from main.c, so that the unit tests can link it.
+ */
+#include <string.h>
+#include "command.h"
+#include "parse.h"
+
+const struct command program = {
+	.name = "",
+	.synopsis = "[-v] COMMAND [OPTIONS]",
+	.summary = "follow every TCP and UDP socket of this host from birth to death",
+	.max_operands = -1,
+};
+
+const struct command commands[] = {
+	{
+		.name = "trace",
+		.synopsis =
+			"[FILTERS] [--json] [-o FILE] [--states] [--timeout T] [--count N] "
+			"[--no-snapshot] [--utc] [--capture FILE] [--user NAME] [-- CMD ARG...]",
+		.summary = "Follow socket events live, one line each, findings in place.",
+		.about = "With CMD: only that command and all its descendants, until the last one "
+			 "ends and its sockets are dead (1 s at most). It exits with CMD's status "
+			 "(128 + signal), or 125 when socklife itself failed, 126 when CMD cannot "
+			 "be run, 127 when there is no such CMD. Without -o, CMD and socklife "
+			 "share stdout.",
+		.options = OPTS_FILTERS | OPTS_OUTPUT | OPTS_TRACE,
+		.run = cmd_trace,
+	},
+	{
+		.name = "replay",
+		.synopsis = "[--json] [-o FILE] FILE",
+		.summary = "Run a capture through the same pipeline: the same output.",
+		.about = "FILE is what trace --capture wrote. The output is that of the live run, "
+			 "byte for byte, in either format. No root needed.",
+		.options = OPTS_OUTPUT,
+		.min_operands = 1,
+		.max_operands = 1,
+		.run = cmd_replay,
+	},
+	{
+		.name = "check",
+		.synopsis = "[--json]",
+		.summary = "Say what this kernel offers and what is lost without the rest.",
+		.about = "Lists what this kernel offers, which hooks will be used, and what is not "
+			 "seen without the missing ones.",
+		.options = OPTS_CHECK,
+		.run = cmd_check,
+	},
+	{
+		.name = "help",
+		.synopsis = "[COMMAND|findings]",
+		.summary = "Explain a command, or all findings.",
+		.max_operands = 1,
+		.run = cmd_help,
+	},
+	{
+		.name = "version",
+		.synopsis = "",
+		.summary = "Print the version of socklife and of libbpf.",
+		.run = cmd_version,
+	},
+	{ .name = NULL },
+};
+
+const struct command *command__find(const char *name)
+{
+	for (const struct command *cmd = commands; cmd->name; cmd++)
+		if (!strcmp(cmd->name, name))
+			return cmd;
+	return NULL;
+}
+
+const char *command__similar(const char *name)
+{
+	const char *best = NULL;
+	unsigned int least = 3;
+
+	for (const struct command *cmd = commands; cmd->name; cmd++) {
+		unsigned int d = parse__distance(name, cmd->name);
+
+		if (d < least && d < strlen(name)) {
+			least = d;
+			best = cmd->name;
+		}
+	}
+	return best;
+}

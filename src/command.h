@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * command.h - the table of subcommands: a row owns name, synopsis, options and function.
+ */
+#ifndef SOCKLIFE_COMMAND_H
+#define SOCKLIFE_COMMAND_H
+
+#include <stdint.h>
+#include "options.h"
+
+/* Exit codes (interface.md). */
+enum {
+	EXIT_FINE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_CANNOT_RUN = 3,
+	EXIT_BROKEN_LOG = 4,
+	EXIT_OUTPUT = 5,
+};
+
+/* Groups of options a command takes (options.c). */
+#define OPTS_FILTERS	(1u << 0)	/* which sockets, which records */
+#define OPTS_OUTPUT	(1u << 1)	/* --json, -o */
+#define OPTS_TRACE	(1u << 2)
+#define OPTS_CHECK	(1u << 3)	/* --json only */
+
+struct command {
+	const char *name;
+	const char *synopsis;	/* after the name */
+	const char *summary;	/* one line */
+	const char *about;	/* a paragraph for its help page, or NULL */
+	uint32_t options;	/* OPTS_* */
+	int max_operands;	/* -1: any number */
+	int min_operands;
+	int (*run)(struct options *o);	/* returns the exit code */
+};
+
+extern const struct command commands[];	/* ends with a NULL name */
+
+const struct command *command__find(const char *name);	/* NULL: no such command */
+const char *command__similar(const char *name);		/* the name that was perhaps meant, or NULL */
+
+/* The program itself, for what stands before COMMAND: name "", synopsis "[-v] COMMAND [OPTIONS]". */
+extern const struct command program;
+
+/* Help pages on stdout: of one command, or of `program`. */
+void help__page(const struct command *cmd);
+/* For a command line without COMMAND: a few lines on stderr. */
+void help__short(void);
+/* Text broken at spaces (not inside brackets) to 80 columns; the cursor is at `column` already. */
+void help__wrap(unsigned int column, unsigned int indent, const char *text);
+
+int cmd_trace(struct options *o);
+int cmd_replay(struct options *o);
+int cmd_check(struct options *o);
+int cmd_version(struct options *o);
+int cmd_help(struct options *o);
+
+#endif

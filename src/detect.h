@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * detect.h - findings: what is wrong, from the records of the stream. A detector is one file in
+ * detect/ and one row in detect.c's registry; it returns findings as data and never prints, reads a
+ * clock or opens a file: time arrives in records and ticks, facts through struct kernel.
+ */
+#ifndef SOCKLIFE_DETECT_H
+#define SOCKLIFE_DETECT_H
+
+#include "kernel.h"
+#include "record.h"
+
+struct detect;
+
+struct detector {
+	const char *id;
+	enum severity severity;
+	const char *summary;	/* one line for `help findings` */
+	const char *evidence;	/* the keys of its evidence and what they mean, for the same page */
+	size_t state_size;	/* zeroed memory that each hook gets; 0: none */
+	void (*on_record)(void *state, struct detect *d, const struct record *r);
+	void (*tick)(void *state, struct detect *d, uint64_t now_ns);
+	void (*end)(void *state, struct detect *d, uint64_t now_ns);	/* close what is open, free */
+};
+
+extern const struct detector *const detectors[];	/* NULL-terminated */
+
+typedef void finding_fn(void *arg, const struct finding *f);
+
+/* Detectors with their state. Findings go to `emit`; the finding is only valid during the call. NULL: ENOMEM. */
+struct detect *detect__new(const struct kernel *k, finding_fn *emit, void *arg);
+void detect__record(struct detect *d, const struct record *r);
+void detect__tick(struct detect *d, uint64_t now_ns);
+void detect__end(struct detect *d, uint64_t now_ns);
+void detect__free(struct detect *d);
+/* How many findings of detectors[i] were opened: for the stop record. */
+const uint64_t *detect__counts(const struct detect *d);
+
+/* For detectors: */
+const struct kernel *detect__kernel(const struct detect *d);
+void detect__emit(struct detect *d, const struct finding *f);
+/* FNV-1a, to build keys: start from detect__hash(0, ...) */
+uint64_t detect__hash(uint64_t h, const void *data, size_t len);
+
+#endif

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stddef.h>
+#include "hooks.h"
+
+#define CGROUP(prog, lost)   { #prog, "cgroup/" #prog, HOOK_CGROUP, NEED_ALWAYS, true, lost }
+#define BTF(prog, req, lost) { #prog, "tp_btf/" #prog, HOOK_BTF, NEED_TCP, req, lost }
+#define SYSCALL(prog, lost)  { #prog, "syscalls/" #prog, HOOK_SYSCALL, NEED_ALWAYS, true, lost }
+
+const struct hook hooks[] = {
+	{ "whoami", "raw_tp/whoami", HOOK_RUN, NEED_ALWAYS, true, "socklife's own process id" },
+	CGROUP(sock_create, "who created a socket"),
+	CGROUP(bind4, "the address an IPv4 bind() asked for"),
+	CGROUP(bind6, "the address an IPv6 bind() asked for"),
+	CGROUP(post_bind4, "successful IPv4 bind() calls"),
+	CGROUP(post_bind6, "successful IPv6 bind() calls"),
+	CGROUP(connect4, "who connects over IPv4, and since when"),
+	CGROUP(connect6, "who connects over IPv6, and since when"),
+	CGROUP(sock_release, "who closed a socket, and the death of UDP sockets"),
+	{ "sendmsg4", "cgroup/sendmsg4", HOOK_CGROUP, NEED_UDP_SENDS, false, "IPv4 UDP sockets without bind()" },
+	{ "sendmsg6", "cgroup/sendmsg6", HOOK_CGROUP, NEED_UDP_SENDS, false, "IPv6 UDP sockets without bind()" },
+	BTF(inet_sock_set_state, true, "every TCP state"),
+	BTF(tcp_destroy_sock, true, "the death of TCP sockets"),
+	BTF(tcp_receive_reset, false, "remote-reset as a reason"),
+	BTF(tcp_send_reset, false, "local-reset as a reason"),
+	SYSCALL(sys_exit_bind, "failed bind() calls"),
+	SYSCALL(sys_exit_listen, "listen() calls"),
+	SYSCALL(sys_exit_connect, "connect() calls that fail at once"),
+	SYSCALL(sys_exit_accept, "accept() calls"),
+	SYSCALL(sys_exit_accept4, "accept4() calls"),
+	{ "sched_process_fork", "tp_btf/sched_process_fork", HOOK_BTF, NEED_TREE, true,
+	  "descendants (--follow, trace -- CMD)" },
+	{ "sched_process_free", "tp_btf/sched_process_free", HOOK_BTF, NEED_TREE, true,
+	  "the end of descendants (trace -- CMD)" },
+	{ "snapshot", "iter/task_file", HOOK_ITERATOR, NEED_ALWAYS, true, "sockets older than the start" },
+	{ 0 },
+};
+
+const char *hook__kind_name(enum hook_kind kind)
+{
+	static const char *const names[] = {
+		[HOOK_CGROUP] = "cgroup",     [HOOK_BTF] = "tp_btf", [HOOK_SYSCALL] = "tracepoint",
+		[HOOK_ITERATOR] = "iterator", [HOOK_RUN] = "run",
+	};
+
+	return names[kind];
+}

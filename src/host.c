@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+#include "host.h"
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+uint64_t host__now(void)
+{
+	return clock_ns(CLOCK_BOOTTIME);
+}
+
+int32_t host__gmtoff(bool utc)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	return utc || !localtime_r(&now, &tm) ? 0 : tm.tm_gmtoff;
+}
+
+/* The narrowest of some readings: being interrupted between the two clocks makes it wider. */
+struct wall host__wall(bool utc)
+{
+	struct wall w = { .gmtoff_s = host__gmtoff(utc) };
+	uint64_t best = UINT64_MAX;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		uint64_t before = host__now(), wall = clock_ns(CLOCK_REALTIME), after = host__now();
+
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		w.offset_ns = (int64_t)(wall - (before + best / 2));
+	}
+	return w;
+}
+
+/* One line of a small file, without its newline. */
+static void read_line(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+	buf[n > 0 ? n : 0] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+static void read_args(struct start *s)
+{
+	static char cmdline[8192];
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, cmdline, sizeof(cmdline) - 1), at;
+	size_t argc = 0;
+
+	for (at = 0; at < n && argc + 1 < sizeof(s->args) / sizeof(s->args[0]); at += strlen(cmdline + at) + 1)
+		s->args[argc++] = cmdline + at;
+	s->args[argc] = NULL;
+	if (fd >= 0)
+		close(fd);
+}
+
+void host__describe(struct start *s)
+{
+	static char boot_id[64], machine_id[64], host[256];
+	static struct utsname uts;
+
+	uname(&uts);
+	gethostname(host, sizeof(host) - 1);
+	read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
+	read_line("/etc/machine-id", machine_id, sizeof(machine_id));
+	s->version = SOCKLIFE_VERSION;
+	s->kernel = uts.release;
+	s->boot_id = boot_id;
+	s->machine_id = machine_id;
+	s->host = host;
+	read_args(s);
+}
+
+void host__comm(uint32_t pid, char comm[COMM_LEN])
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	read_line(path, comm, COMM_LEN);
+}
+
+/* The fourth field of /proc/PID/stat, behind a name that may hold anything. */
+static uint32_t parent_of(const char *pid)
+{
+	char path[300], text[512], *end;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	read_line(path, text, sizeof(text));
+	end = strrchr(text, ')');
+	return end && strlen(end) > 4 ? strtoul(end + 4, NULL, 10) : 0;
+}
+
+int host__descendants(uint32_t pid, void (*found)(void *arg, uint32_t pid), void *arg)
+{
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	int n = 0;
+
+	if (!proc)
+		return 0;
+	while ((entry = readdir(proc))) {
+		uint32_t child = strtoul(entry->d_name, NULL, 10);
+
+		if (!child || parent_of(entry->d_name) != pid)
+			continue;
+		found(arg, child);
+		n += 1 + host__descendants(child, found, arg);
+	}
+	closedir(proc);
+	return n;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * host.h - the machine and the clocks: what the edge knows and the pipeline is told.
+ */
+#ifndef SOCKLIFE_HOST_H
+#define SOCKLIFE_HOST_H
+
+#include <stdint.h>
+#include "record.h"
+#include "sink.h"
+
+/* CLOCK_BOOTTIME in ns. */
+uint64_t host__now(void);
+/* The wall clock against it; gmtoff 0 when `utc`. */
+struct wall host__wall(bool utc);
+/* Seconds east of UTC, now. */
+int32_t host__gmtoff(bool utc);
+/* Version, kernel, ids, host name and this process's arguments, into `s`. Static storage. */
+void host__describe(struct start *s);
+/* The name of a process, "" where it is gone. */
+void host__comm(uint32_t pid, char comm[COMM_LEN]);
+/* Every descendant of `pid` there is now; returns how many were told. */
+int host__descendants(uint32_t pid, void (*found)(void *arg, uint32_t pid), void *arg);
+
+#endif

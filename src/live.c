@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "ask.h"
+#include "child.h"
+#include "command.h"
+#include "host.h"
+#include "live.h"
+#include "log.h"
+#include "pipeline.h"
+#include "sock_table.h"
+#include "tracer.h"
+
+#define BATCH_MS	10		/* how long records gather while there is traffic */
+#define LINGER_NS	1000000000ull	/* sockets of a command may outlive it so long */
+#define SETTLE_MS	10
+
+enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK };
+
+struct live {
+	const struct options *options;
+	struct out *out;
+	struct tracer *tracer;
+	struct ask *ask;
+	struct pipeline *pipeline;
+	struct capture_writer *capture;
+	uint64_t attached_ns;
+	int epoll, signals, tick;
+	bool busy;		/* the ring is polled by time, not by its descriptor */
+	bool ended;
+	bool resync;
+	pid_t child;		/* -1: reaped */
+	int status;		/* of the child */
+	uint64_t deadline_ns;	/* 0: none */
+	uint64_t linger_ns;	/* when the command's sockets must be dead; 0: it runs */
+	struct ending ending;
+	int err;		/* first failed write */
+};
+
+static void on_event(void *arg, const void *data, size_t size)
+{
+	struct live *l = arg;
+
+	pipeline__event(l->pipeline, data, size);
+}
+
+/* Found after the hooks were attached, but of the time before: what they saw comes after it. */
+static void on_existing(void *arg, const void *data, size_t size)
+{
+	struct ev_snapshot e;
+	struct live *l = arg;
+
+	if (size != sizeof(e))
+		return;
+	memcpy(&e, data, sizeof(e));
+	e.base.head.boot_ns = l->attached_ns;
+	pipeline__event(l->pipeline, &e, sizeof(e));
+}
+
+static void on_lost(void *arg, const struct lost *lost)
+{
+	struct live *l = arg;
+
+	pipeline__lost(l->pipeline, lost);
+	l->resync = true;
+}
+
+/* For the ask interface: every socket with this port. */
+struct each_socket {
+	void (*found)(void *ctx, const struct ev_snapshot *s);
+	void *ctx;
+};
+
+static void on_holder(void *arg, const void *data, size_t size)
+{
+	struct each_socket *each = arg;
+	union event e;
+
+	if (!decode__event(&e, data, size) && e.head.type == EV_SNAPSHOT)
+		each->found(each->ctx, &e.snapshot);
+}
+
+static int each_socket(void *arg, uint16_t port, void (*found)(void *ctx, const struct ev_snapshot *s), void *ctx)
+{
+	struct each_socket each = { .found = found, .ctx = ctx };
+	struct live *l = arg;
+
+	return tracer__snapshot(l->tracer, SNAPSHOT_HOLDERS, port, on_holder, &each);
+}
+
+static void follow_pid(void *arg, uint32_t pid)
+{
+	struct live *l = arg;
+
+	tracer__follow(l->tracer, pid);
+}
+
+static int open_tracer(struct live *l)
+{
+	const struct options *o = l->options;
+	uint32_t events = o->records.events;
+	struct tracer_config config = {
+		.filter = &o->sockets,
+		.states = o->states,
+		.sends = !events || (events & (1u << RECORD_BIND | 1u << RECORD_PEER)),
+		.tree = o->command || o->sockets.follow,
+		.ring_size = o->ring_size,
+	};
+	struct tracer_error why;
+
+	l->tracer = tracer__open(&config, &why);
+	l->attached_ns = host__now();
+	if (!l->tracer || tracer__start(l->tracer, &why)) {
+		log__error("%s", why.text);
+		return EXIT_CANNOT_RUN;
+	}
+	return 0;
+}
+
+static int open_pipeline(struct live *l, const struct live_config *c)
+{
+	static const char *const blind[] = { "raw", "sctp", "dccp", "udplite", "mptcp", NULL };
+	const struct options *o = l->options;
+	struct ask_config ask = { .cgroup_fd = tracer__cgroup_fd(l->tracer), .each_socket = each_socket, .arg = l };
+	struct pipeline_config config = {
+		.wall = host__wall(o->utc),
+		.filter = o->records,
+		.table_size = o->table_size,
+		.count = o->count,
+		.verbose = o->verbose,
+	};
+	struct kernel kernel = { .ask = ask__answer };
+	struct sink_config sink = { .out = c->out, .color = c->color, .verbose = o->verbose, .columns = c->columns };
+
+	host__describe(&config.start);
+	memcpy(config.start.blind, blind, sizeof(blind));
+	tracer__hooks(l->tracer, config.start.hooks, START_LIST_MAX);
+	kernel.arg = l->ask = ask__new(&ask);
+	if (!l->ask)
+		return -ENOMEM;
+	l->pipeline = pipeline__new(&config, &kernel, l->capture);
+	if (!l->pipeline)
+		return -errno;
+	sink.wall = pipeline__wall(l->pipeline);
+	pipeline__set_sink(l->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id, config.start.host) :
+						  sink_text__new(&sink));
+	return 0;
+}
+
+static int watch(struct live *l, int fd, int what, uint32_t flags)
+{
+	struct epoll_event e = { .events = EPOLLIN | flags, .data.u32 = what };
+
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+/* Before the child and any thread is made, so that no signal is missed. */
+static int open_loop(struct live *l)
+{
+	struct itimerspec second = { .it_interval.tv_sec = 1, .it_value.tv_sec = 1 };
+	sigset_t set;
+	int err;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	l->tick = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (l->epoll < 0 || l->signals < 0 || l->tick < 0 || timerfd_settime(l->tick, 0, &second, NULL))
+		return -errno;
+	err = watch(l, l->signals, WATCH_SIGNAL, 0);
+	return err ? err : watch(l, l->tick, WATCH_TICK, 0);
+}
+
+struct live *live__open(const struct live_config *c, int *exit_code)
+{
+	const struct options *o = c->options;
+	struct live *l = calloc(1, sizeof(*l));
+	int err;
+
+	*exit_code = EXIT_FAILED;
+	if (!l)
+		return NULL;
+	l->options = o;
+	l->out = c->out;
+	l->epoll = l->signals = l->tick = -1;
+	if (o->capture) {
+		l->capture = capture__create(o->capture);
+		if (!l->capture) {
+			log__error("--capture: '%s' cannot be written: %s", o->capture, log__errno(errno));
+			*exit_code = EXIT_OUTPUT;
+			goto fail;
+		}
+	}
+	err = open_loop(l);
+	if (err) {
+		log__error("the event loop cannot be made: %s", log__errno(err));
+		goto fail;
+	}
+	*exit_code = open_tracer(l);
+	if (*exit_code)
+		goto fail;
+	*exit_code = EXIT_FAILED;
+	err = open_pipeline(l, c);
+	if (!err)
+		err = watch(l, tracer__fd(l->tracer), WATCH_RING, EPOLLONESHOT);
+	if (err) {
+		log__error("the pipeline cannot be made: %s", log__errno(err));
+		goto fail;
+	}
+	return l;
+fail:
+	live__free(l);
+	return NULL;
+}
+
+static void arm_ring(struct live *l)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLONESHOT, .data.u32 = WATCH_RING };
+
+	epoll_ctl(l->epoll, EPOLL_CTL_MOD, tracer__fd(l->tracer), &e);
+}
+
+static void flush(struct live *l)
+{
+	int err = out__flush(l->out);
+
+	if (!err && l->capture)
+		err = capture__flush(l->capture);
+	if (err && !l->err) {
+		l->err = err;
+		l->ended = true;
+	}
+}
+
+/*
+ * Reads all there is. While there is traffic the ring's descriptor is left alone and records gather
+ * for BATCH_MS: a wakeup a batch, not a record. Re-arming looks again by itself (level triggered).
+ */
+static void drain(struct live *l)
+{
+	int n = tracer__consume(l->tracer, on_event, l);
+	bool was_busy = l->busy;
+
+	l->busy = n > 0;
+	if (was_busy && !l->busy)
+		arm_ring(l);
+	if (pipeline__full(l->pipeline))
+		l->ended = true;
+}
+
+struct dead {
+	const struct tracer *tracer;
+	uint64_t *cookies;
+	size_t n;
+};
+
+static void collect_dead(void *arg, uint64_t cookie)
+{
+	struct dead *d = arg;
+
+	if (!tracer__alive(d->tracer, cookie))
+		d->cookies[d->n++] = cookie;
+}
+
+/*
+ * After a loss: a socket whose facts are gone is dead, and its close record, if it was not lost, was
+ * written before they went: so it is in the ring that is drained in between.
+ */
+static void resync(struct live *l)
+{
+	const struct sock_table *table = pipeline__table(l->pipeline);
+	struct dead d = { .tracer = l->tracer, .cookies = calloc(sock_table__count(table) + 1, sizeof(uint64_t)) };
+	size_t i;
+
+	if (!d.cookies)
+		return; /* l->resync stays set: tried again at the next tick */
+	l->resync = false;
+	sock_table__each(table, collect_dead, &d);
+	drain(l);
+	for (i = 0; i < d.n; i++)
+		pipeline__missing(l->pipeline, d.cookies[i], host__now());
+	free(d.cookies);
+	tracer__snapshot(l->tracer, SNAPSHOT_TOLD, 0, on_event, l);
+}
+
+static void housekeeping(struct live *l)
+{
+	tracer__refresh(l->tracer);
+	tracer__losses(l->tracer, on_lost, l);
+	if (l->resync)
+		resync(l);
+	pipeline__tick(l->pipeline, host__now(), host__gmtoff(l->options->utc));
+}
+
+static void on_child(struct live *l)
+{
+	int status;
+
+	if (l->child > 0 && waitpid(l->child, &status, WNOHANG) == l->child) {
+		l->status = status;
+		l->child = -1;
+	}
+}
+
+/* The first one ends the trace, or is the command's to hear; the second ends socklife at once. */
+static void on_stop_signal(struct live *l, const struct signalfd_siginfo *s)
+{
+	sigset_t set;
+
+	l->ending.signal = s->ssi_signo;
+	if (s->ssi_code <= 0 && s->ssi_pid) {
+		l->ending.by_pid = s->ssi_pid;
+		l->ending.by_uid = s->ssi_uid;
+		host__comm(s->ssi_pid, l->ending.by_comm);
+	}
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	if (l->child > 0) {
+		if (s->ssi_code <= 0) /* the terminal's went to the command too */
+			kill(l->child, s->ssi_signo);
+		return;
+	}
+	l->ended = true;
+}
+
+static void on_signal(struct live *l)
+{
+	struct signalfd_siginfo s;
+
+	while (read(l->signals, &s, sizeof(s)) == sizeof(s)) {
+		if (s.ssi_signo == SIGCHLD)
+			on_child(l);
+		else
+			on_stop_signal(l, &s);
+	}
+}
+
+/* The command, then its last descendant, then their sockets. */
+static void watch_command(struct live *l)
+{
+	if (!l->options->command || l->child != -1 || tracer__followed(l->tracer) > 0)
+		return;
+	if (!l->linger_ns) {
+		l->linger_ns = host__now() + LINGER_NS;
+		l->ending.finish_open = true;
+	}
+	drain(l);
+	if (!sock_table__count(pipeline__table(l->pipeline)) || host__now() >= l->linger_ns)
+		l->ended = true;
+}
+
+static int wait_ms(const struct live *l)
+{
+	uint64_t now;
+
+	if (l->linger_ns)
+		return SETTLE_MS;
+	if (l->busy)
+		return BATCH_MS;
+	if (!l->deadline_ns)
+		return -1;
+	now = host__now();
+	return now >= l->deadline_ns ? 0 : (int)((l->deadline_ns - now) / 1000000 + 1);
+}
+
+static void step(struct live *l)
+{
+	struct epoll_event events[4];
+	int n = epoll_wait(l->epoll, events, 4, wait_ms(l)), i;
+	uint64_t ticks;
+
+	for (i = 0; i < n; i++) {
+		switch (events[i].data.u32) {
+		case WATCH_RING:
+			l->busy = true;
+			break;
+		case WATCH_SIGNAL:
+			on_signal(l);
+			break;
+		case WATCH_TICK:
+			if (read(l->tick, &ticks, sizeof(ticks)) == sizeof(ticks))
+				housekeeping(l);
+			break;
+		}
+	}
+	if (l->busy || l->ended)
+		drain(l);
+	watch_command(l);
+	if (l->deadline_ns && host__now() >= l->deadline_ns)
+		l->ended = true;
+	flush(l);
+}
+
+static int start_command(struct live *l)
+{
+	const struct options *o = l->options;
+
+	tracer__adopt(l->tracer, true);
+	l->child = child__start(o->command, o->user);
+	tracer__adopt(l->tracer, false);
+	if (l->child > 0)
+		return 0;
+	if (o->user && l->child == -EINVAL)
+		log__error("--user: there is no user '%s'", o->user);
+	else
+		log__error("%s cannot be run: %s", o->command[0], log__errno(l->child));
+	return l->child == -ENOENT ? 127 : 126;
+}
+
+static void follow_descendants(struct live *l)
+{
+	const struct socket_filter *f = &l->options->sockets;
+	size_t i;
+
+	/* twice: who was forked while /proc was being read is found the second time, or by the hook */
+	for (i = 0; f->follow && i < f->n_pids * 2; i++)
+		host__descendants(f->pids[i / 2], follow_pid, l);
+}
+
+static void report_losses(const struct live *l)
+{
+	const uint64_t *lost = pipeline__losses(l->pipeline);
+	int i;
+
+	for (i = 0; i < LOST_REASONS; i++)
+		if (lost[i])
+			log__warn("%llu lost (%s): the stream says when", (unsigned long long)lost[i], lost_names[i]);
+}
+
+static int finish(struct live *l)
+{
+	drain(l);
+	tracer__losses(l->tracer, on_lost, l);
+	l->ending.now_ns = host__now();
+	pipeline__end(l->pipeline, &l->ending);
+	l->ended = true;
+	flush(l);
+	report_losses(l);
+	if (l->err && l->err != -EPIPE) {
+		log__error("the output cannot be written: %s", log__errno(l->err));
+		return EXIT_OUTPUT;
+	}
+	if (l->options->command && l->child == -1)
+		return child__exit_code(l->status);
+	return EXIT_FINE;
+}
+
+int live__run(struct live *l)
+{
+	const struct options *o = l->options;
+	int code = 0;
+
+	if (o->timeout_ns)
+		l->deadline_ns = host__now() + o->timeout_ns;
+	pipeline__start(l->pipeline, l->attached_ns);
+	follow_descendants(l);
+	if (!o->no_snapshot && tracer__snapshot(l->tracer, SNAPSHOT_NEW, 0, on_existing, l))
+		log__warn("the sockets that are open already cannot be listed: going on without them");
+	flush(l);
+	if (o->command)
+		code = start_command(l);
+	while (!code && !l->ended)
+		step(l);
+	if (code) {
+		finish(l);
+		return code;
+	}
+	return finish(l);
+}
+
+void live__free(struct live *l)
+{
+	if (!l)
+		return;
+	pipeline__free(l->pipeline);
+	ask__free(l->ask);
+	tracer__free(l->tracer);
+	capture__close(l->capture);
+	if (l->epoll >= 0)
+		close(l->epoll);
+	if (l->signals >= 0)
+		close(l->signals);
+	if (l->tick >= 0)
+		close(l->tick);
+	free(l);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * live.h - a live session: tracer, pipeline and one epoll loop that also hears signals, the clock and
+ * the end of a command. Life: open, run, free.
+ */
+#ifndef SOCKLIFE_LIVE_H
+#define SOCKLIFE_LIVE_H
+
+#include "options.h"
+#include "sink.h"
+
+struct live;
+
+struct live_config {
+	const struct options *options;
+	struct out *out;
+	bool	 color;
+	unsigned columns;
+};
+
+/* NULL after one line on stderr; *exit_code says with what to end. */
+struct live *live__open(const struct live_config *c, int *exit_code);
+/* Until a signal, --timeout, --count, or the command's end. Returns the exit code. */
+int live__run(struct live *l);
+void live__free(struct live *l);
+
+#endif

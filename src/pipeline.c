@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cgroup_cache.h"
+#include "detect.h"
+#include "pipeline.h"
+#include "sock_table.h"
+
+struct pipeline {
+	struct pipeline_config config;
+	struct kernel source;	/* who answers */
+	struct kernel kernel;	/* the same, kept in the capture and completed from the table */
+	struct capture_writer *capture;
+	struct sock_table *table;
+	struct detect *detect;
+	struct cgroup_cache *cgroups;
+	struct sink *sink;
+	uint64_t seq;
+	uint64_t shown;		/* events, for --count */
+	uint64_t now_ns;	/* the newest time that arrived */
+	uint64_t start_ns;
+	struct stop totals;
+	struct lost inner[LOST_REASONS]; /* lost in here, not yet told */
+	uint64_t evicted;
+};
+
+static ssize_t answer(void *arg, enum question q, const void *question, size_t len, void *buf, size_t max)
+{
+	struct pipeline *p = arg;
+	ssize_t n = kernel__ask(&p->source, q, question, len, buf, max);
+	struct capture_answer head = { .question = q, .result = n };
+	size_t i;
+
+	if (p->capture)
+		capture__put(p->capture, CAPTURE_ANSWER, &head, sizeof(head), buf, n > 0 ? n : 0);
+	if (q == ASK_HOLDERS && n > 0) {
+		struct holder *h = buf;
+
+		for (i = 0; i < n / sizeof(*h); i++)
+			h[i].since_ns = sock_table__since(p->table, h[i].sock.cookie);
+	}
+	return n;
+}
+
+/* A latency that --slower can look at. */
+static bool slow_enough(const struct record *r, uint64_t limit_ns)
+{
+	uint64_t from = 0;
+
+	if (r->type == RECORD_CONNECT)
+		from = r->u.connect->started_ns;
+	else if (r->type == RECORD_ACCEPT)
+		from = r->u.accept->established_ns;
+	return from && r->boot_ns >= from && r->boot_ns - from >= limit_ns;
+}
+
+static bool has_errno(const struct record_filter *f, int error)
+{
+	size_t i;
+
+	for (i = 0; i < f->n_errnos; i++)
+		if (f->errnos[i] == -error)
+			return true;
+	return false;
+}
+
+static bool chosen(const struct record_filter *f, const struct record *r)
+{
+	if (r->type == RECORD_START || r->type == RECORD_STOP || r->type == RECORD_LOST)
+		return true;
+	if (f->events && !(f->events & (1u << r->type)))
+		return false;
+	if (r->type == RECORD_FINDING)
+		return true;
+	if (f->failed && !r->error && !(r->type == RECORD_CONNECT && r->u.connect->abandoned))
+		return false;
+	if (f->n_errnos && !has_errno(f, r->error))
+		return false;
+	return !f->slower_ns || slow_enough(r, f->slower_ns);
+}
+
+static bool is_event(enum record_type type)
+{
+	return type > RECORD_SNAPSHOT && type < RECORD_FINDING;
+}
+
+static void write_record(struct pipeline *p, const struct record *r)
+{
+	p->totals.events[r->type]++;
+	if (!chosen(&p->config.filter, r) || (pipeline__full(p) && r->type != RECORD_STOP))
+		return;
+	if (is_event(r->type))
+		p->shown++;
+	p->sink->write(p->sink, r, ++p->seq);
+}
+
+static void on_finding(void *arg, const struct finding *f)
+{
+	struct record r = { .type = RECORD_FINDING, .fd = -1, .sock = &f->sock, .u.finding = f };
+	struct pipeline *p = arg;
+
+	r.actor = f->actor.proc.tgid ? &f->actor : NULL;
+	r.boot_ns = f->last_ns;
+	if (f->status != FINDING_OPEN && p->now_ns > r.boot_ns)
+		r.boot_ns = p->now_ns;
+	write_record(p, &r);
+}
+
+struct pipeline *pipeline__new(const struct pipeline_config *c, const struct kernel *kernel,
+			       struct capture_writer *capture)
+{
+	struct pipeline *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->config = *c;
+	p->source = *kernel;
+	p->kernel = (struct kernel){ .ask = answer, .arg = p };
+	p->capture = capture;
+	p->table = sock_table__new(c->table_size);
+	p->cgroups = cgroup_cache__new(&p->kernel);
+	p->detect = detect__new(&p->kernel, on_finding, p);
+	if (p->table && p->cgroups && p->detect)
+		return p;
+	pipeline__free(p);
+	errno = ENOMEM;
+	return NULL;
+}
+
+void pipeline__free(struct pipeline *p)
+{
+	if (!p)
+		return;
+	if (p->sink)
+		p->sink->free(p->sink);
+	detect__free(p->detect);
+	cgroup_cache__free(p->cgroups);
+	sock_table__free(p->table);
+	free(p);
+}
+
+const struct wall *pipeline__wall(const struct pipeline *p)
+{
+	return &p->config.wall;
+}
+
+void pipeline__set_sink(struct pipeline *p, struct sink *s)
+{
+	p->sink = s;
+}
+
+void pipeline__start(struct pipeline *p, uint64_t now_ns)
+{
+	struct record r = { .type = RECORD_START, .boot_ns = now_ns, .fd = -1, .u.start = &p->config.start };
+	struct capture_tick tick = { .now_ns = now_ns };
+	unsigned char buf[16384];
+
+	p->start_ns = p->now_ns = now_ns;
+	if (p->capture) {
+		size_t n = pipeline_config__pack(&p->config, buf, sizeof(buf));
+
+		capture__put(p->capture, CAPTURE_START, &tick, sizeof(tick), buf, n);
+	}
+	write_record(p, &r);
+}
+
+static void count_inner(struct pipeline *p, enum lost_reason reason, uint64_t n)
+{
+	struct lost *l = &p->inner[reason];
+
+	if (!l->count)
+		l->from_ns = p->now_ns;
+	l->reason = reason;
+	l->count += n;
+	l->to_ns = p->now_ns;
+}
+
+static void complete(struct pipeline *p, struct record *r)
+{
+	if (r->actor && r->actor->cgroup_id)
+		cgroup_cache__find(p->cgroups, r->actor->cgroup_id, &r->cgroup, &r->container);
+	if (r->type == RECORD_CONNECT && !r->u.connect->started_ns)
+		r->inferred |= INFERRED_LATENCY;
+}
+
+static void write_and_detect(struct pipeline *p, struct record *r)
+{
+	complete(p, r);
+	write_record(p, r);
+	detect__record(p->detect, r);
+}
+
+void pipeline__event(struct pipeline *p, const void *data, size_t size)
+{
+	struct record r;
+	struct life life;
+	union event e;
+
+	if (p->capture)
+		capture__put(p->capture, CAPTURE_EVENT, data, size, NULL, 0);
+	if (decode__event(&e, data, size)) {
+		count_inner(p, LOST_RECORD, 1);
+		return;
+	}
+	/* the snapshot is of the moment at which the hooks were there: what they saw comes after */
+	if (e.head.type == EV_SNAPSHOT)
+		e.head.boot_ns = p->start_ns;
+	if (e.head.boot_ns > p->now_ns)
+		p->now_ns = e.head.boot_ns;
+	if (sock_table__apply(p->table, &e, &r, &life))
+		write_and_detect(p, &r);
+	if (sock_table__evicted(p->table) != p->evicted) {
+		count_inner(p, LOST_TABLE, sock_table__evicted(p->table) - p->evicted);
+		p->evicted = sock_table__evicted(p->table);
+	}
+}
+
+static void write_lost(struct pipeline *p, const struct lost *l)
+{
+	struct record r = { .type = RECORD_LOST, .boot_ns = l->to_ns, .fd = -1, .u.lost = l };
+
+	p->totals.lost[l->reason] += l->count;
+	write_record(p, &r);
+}
+
+void pipeline__lost(struct pipeline *p, const struct lost *l)
+{
+	if (p->capture)
+		capture__put(p->capture, CAPTURE_LOST, l, sizeof(*l), NULL, 0);
+	write_lost(p, l);
+}
+
+static void write_inner_losses(struct pipeline *p)
+{
+	int i;
+
+	for (i = 0; i < LOST_REASONS; i++) {
+		if (p->inner[i].count)
+			write_lost(p, &p->inner[i]);
+		p->inner[i].count = 0;
+	}
+}
+
+void pipeline__missing(struct pipeline *p, uint64_t cookie, uint64_t now_ns)
+{
+	struct capture_missing chunk = { .cookie = cookie, .now_ns = now_ns };
+	struct record r;
+	struct life life;
+
+	if (p->capture)
+		capture__put(p->capture, CAPTURE_MISSING, &chunk, sizeof(chunk), NULL, 0);
+	if (sock_table__missing(p->table, cookie, now_ns, &r, &life))
+		write_and_detect(p, &r);
+}
+
+void pipeline__tick(struct pipeline *p, uint64_t now_ns, int32_t gmtoff_s)
+{
+	struct capture_tick tick = { .now_ns = now_ns, .gmtoff_s = gmtoff_s };
+
+	if (p->capture)
+		capture__put(p->capture, CAPTURE_TICK, &tick, sizeof(tick), NULL, 0);
+	if (now_ns > p->now_ns)
+		p->now_ns = now_ns;
+	p->config.wall.gmtoff_s = gmtoff_s;
+	write_inner_losses(p);
+	detect__tick(p->detect, now_ns);
+}
+
+struct cookies {
+	uint64_t *list;
+	size_t n;
+};
+
+static void collect(void *arg, uint64_t cookie)
+{
+	struct cookies *c = arg;
+
+	c->list[c->n++] = cookie;
+}
+
+static void finish_open(struct pipeline *p)
+{
+	struct cookies open = { .list = calloc(sock_table__count(p->table) + 1, sizeof(uint64_t)) };
+	struct record r;
+	struct life life;
+	size_t i;
+
+	if (!open.list) {
+		count_inner(p, LOST_TABLE, sock_table__count(p->table));
+		return;
+	}
+	sock_table__each(p->table, collect, &open);
+	for (i = 0; i < open.n; i++)
+		if (sock_table__missing(p->table, open.list[i], p->now_ns, &r, &life))
+			write_and_detect(p, &r);
+	free(open.list);
+}
+
+static void finding_totals(struct pipeline *p, const char **ids, size_t max)
+{
+	size_t i;
+
+	for (i = 0; detectors[i] && i + 1 < max; i++)
+		ids[i] = detectors[i]->id;
+	ids[i] = NULL;
+	p->totals.finding_ids = ids;
+	p->totals.finding_counts = detect__counts(p->detect);
+}
+
+void pipeline__end(struct pipeline *p, const struct ending *e)
+{
+	struct record r = { .type = RECORD_STOP, .fd = -1, .u.stop = &p->totals };
+	const char *ids[64];
+
+	if (p->capture)
+		capture__put(p->capture, CAPTURE_STOP, e, sizeof(*e), NULL, 0);
+	if (e->now_ns > p->now_ns)
+		p->now_ns = e->now_ns;
+	if (e->finish_open)
+		finish_open(p);
+	write_inner_losses(p);
+	detect__end(p->detect, p->now_ns);
+	finding_totals(p, ids, sizeof(ids) / sizeof(ids[0]));
+	p->totals.signal = e->signal;
+	p->totals.by_pid = e->by_pid;
+	p->totals.by_uid = e->by_uid;
+	memcpy(p->totals.by_comm, e->by_comm, COMM_LEN);
+	p->totals.by_comm[COMM_LEN - 1] = '\0';
+	r.boot_ns = p->now_ns;
+	write_record(p, &r);
+}
+
+bool pipeline__full(const struct pipeline *p)
+{
+	return p->config.count && p->shown >= p->config.count;
+}
+
+const struct sock_table *pipeline__table(const struct pipeline *p)
+{
+	return p->table;
+}
+
+const uint64_t *pipeline__losses(const struct pipeline *p)
+{
+	return p->totals.lost;
+}

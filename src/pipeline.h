@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pipeline.h - from raw events to the output: decode, table, detectors, sink, in that order, live or
+ * replayed. It reads no clock and no file: all it knows comes through these calls, and a capture keeps
+ * them all. Life: new, start, then event, lost, missing and tick in any order, end, free.
+ */
+#ifndef SOCKLIFE_PIPELINE_H
+#define SOCKLIFE_PIPELINE_H
+
+#include "capture.h"
+#include "kernel.h"
+#include "options.h"
+#include "record.h"
+#include "sink.h"
+
+/* Everything that shapes the output besides the events. A capture's first chunk. */
+struct pipeline_config {
+	struct start start;
+	struct wall wall;
+	struct record_filter filter;
+	uint64_t table_size;
+	uint64_t count;			/* stop after so many events; 0: never */
+	uint32_t verbose;
+	uint32_t pad;
+};
+
+/* How it ended. */
+struct ending {
+	uint64_t now_ns;
+	int32_t	 signal;	/* 0: none */
+	uint32_t by_pid;
+	uint32_t by_uid;
+	uint32_t finish_open;	/* write the close of what is still open, marked as inferred */
+	char	 by_comm[COMM_LEN];
+};
+
+struct pipeline;
+
+/* Takes over neither; `capture` may be NULL. NULL: ENOMEM. */
+struct pipeline *pipeline__new(const struct pipeline_config *c, const struct kernel *kernel,
+			       struct capture_writer *capture);
+void pipeline__free(struct pipeline *p);
+
+/* The sink is the pipeline's from here on. Its wall pointer must be pipeline__wall(). */
+const struct wall *pipeline__wall(const struct pipeline *p);
+void pipeline__set_sink(struct pipeline *p, struct sink *s);
+
+void pipeline__start(struct pipeline *p, uint64_t now_ns);
+void pipeline__event(struct pipeline *p, const void *data, size_t size);
+void pipeline__lost(struct pipeline *p, const struct lost *l);
+/* The kernel no longer has this socket: its close was lost. */
+void pipeline__missing(struct pipeline *p, uint64_t cookie, uint64_t now_ns);
+void pipeline__tick(struct pipeline *p, uint64_t now_ns, int32_t gmtoff_s);
+void pipeline__end(struct pipeline *p, const struct ending *e);
+
+/* --count is reached. */
+bool pipeline__full(const struct pipeline *p);
+const struct sock_table *pipeline__table(const struct pipeline *p);
+/* Totals so far, by enum lost_reason. */
+const uint64_t *pipeline__losses(const struct pipeline *p);
+
+/* The first chunk of a capture, and back. */
+size_t pipeline_config__pack(const struct pipeline_config *c, void *buf, size_t max);
+/* 0 or -EBADMSG. Strings point into `data`. */
+int pipeline_config__unpack(struct pipeline_config *c, void *data, size_t len);
+
+#endif

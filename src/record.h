@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * record.h - one record of the output, whatever the sink: an event of a socket's life joined with what
+ * the table knows, a finding, a loss, the start or the stop. Sinks print it and decide nothing.
+ */
+#ifndef SOCKLIFE_RECORD_H
+#define SOCKLIFE_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "events.h"
+
+enum record_type {
+	RECORD_START,
+	RECORD_SNAPSHOT,
+	RECORD_BIND,
+	RECORD_LISTEN,
+	RECORD_CONNECT,
+	RECORD_ACCEPT,
+	RECORD_PEER,
+	RECORD_STATE,
+	RECORD_CLOSE,
+	RECORD_FINDING,
+	RECORD_LOST,
+	RECORD_STOP,
+	RECORD_TYPES
+};
+
+/* The name of a type in JSON, in text and in --event: "bind", "listen", ... */
+extern const char *const record_names[RECORD_TYPES];
+
+#define INFERRED_OWNER		(1u << 0)	/* owner: taken from the listener or the first user */
+#define INFERRED_PROCESS	(1u << 1)	/* proc, pid, comm: those of the owner */
+#define INFERRED_CREATED	(1u << 2)
+#define INFERRED_LISTENER	(1u << 3)
+#define INFERRED_ENDED		(1u << 4)	/* the close itself: seen missing, not seen dying */
+#define INFERRED_LATENCY	(1u << 5)
+#define INFERRED_CLOSED_BY	(1u << 6)
+
+/* Why a socket ended, in `reason`; names in life.c. */
+enum reason {
+	REASON_UNKNOWN,
+	REASON_LOCAL_CLOSE,
+	REASON_REMOTE_CLOSE,
+	REASON_LOCAL_RESET,
+	REASON_REMOTE_RESET,
+	REASON_TIMEOUT,
+	REASON_REFUSED,
+	REASON_UNREACHABLE,
+	REASON_ABANDONED,
+	REASON_ABORTED,
+	REASON_BIND_FAILED,
+	REASON_LISTEN_FAILED,
+	REASON_CONNECT_FAILED,
+	REASON_UNUSED,
+	REASON_CLOSED,
+	REASONS
+};
+extern const char *const reason_names[REASONS];
+
+enum role { ROLE_IDLE, ROLE_CLIENT, ROLE_SERVER, ROLE_LISTENER, ROLE_DATAGRAM, ROLES };
+extern const char *const role_names[ROLES];
+
+/* A whole life, told by `close`. Times are CLOCK_BOOTTIME ns, 0: did not happen. */
+struct life {
+	enum role role;
+	enum reason reason;
+	uint64_t created_ns, bound_ns, listening_ns, established_ns, released_ns, ended_ns;
+	uint64_t first_ns;	/* created, or first seen: where duration_us begins */
+	uint64_t tx_bytes, rx_bytes, unacked_bytes, unread_bytes, accepted;
+	uint32_t retrans, srtt_us;
+	bool	 time_wait;
+	bool	 closed_by_exit;	/* the process died holding it */
+	bool	 closed_by_kernel;
+	bool	 closed_by_known;	/* else `closed_by` is left out */
+};
+
+struct finding;
+
+struct record {
+	enum record_type type;
+	uint64_t boot_ns;
+	/* RECORD_SNAPSHOT to RECORD_CLOSE: */
+	const struct ev_sock *sock;
+	const struct ev_actor *actor;	/* NULL or proc.tgid 0: nobody known */
+	const struct ev_owner *owner;	/* NULL unless another process than the actor */
+	const char *cgroup;		/* path of actor->cgroup_id, NULL: not known */
+	const char *container;		/* NULL: none */
+	uint32_t inferred;		/* INFERRED_* */
+	int	 error;			/* 0 or -errno */
+	int	 fd;			/* -1: not known */
+	union {
+		const struct ev_bind *bind;
+		const struct ev_listen *listen;
+		const struct ev_connect *connect;
+		const struct ev_accept *accept;
+		const struct ev_peer *peer;
+		const struct ev_state *state;
+		const struct ev_snapshot *snapshot;
+		const struct life *life;	/* RECORD_CLOSE */
+		const struct finding *finding;
+		const struct start *start;
+		const struct lost *lost;
+		const struct stop *stop;
+	} u;
+};
+
+/* The machine, the program and what it watches: told first. Strings live as long as the pipeline. */
+#define START_LIST_MAX	32
+struct start {
+	const char *version, *kernel, *machine_id, *boot_id, *host;
+	const char *args[64];		/* NULL-terminated */
+	const char *hooks[START_LIST_MAX];
+	const char *blind[START_LIST_MAX];	/* what is not seen: "raw", "sctp", ... */
+};
+
+struct lost {
+	enum lost_reason reason;
+	uint64_t count;
+	uint64_t from_ns, to_ns;
+};
+extern const char *const lost_names[LOST_REASONS];
+
+struct stop {
+	uint64_t events[RECORD_TYPES];
+	uint64_t lost[LOST_REASONS];
+	const char *const *finding_ids;	/* NULL-terminated, with their counts: */
+	const uint64_t *finding_counts;
+	int	 signal;	/* 0: none */
+	uint32_t by_pid;	/* who sent it; 0: not known */
+	uint32_t by_uid;
+	char	 by_comm[COMM_LEN];
+};
+
+/* What is wrong, who is involved, the evidence and the cure. Filled by a detector (detect.h). */
+enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
+extern const char *const severity_names[];
+enum finding_status { FINDING_OPEN, FINDING_UPDATE, FINDING_CLOSED };
+extern const char *const finding_status_names[];
+
+#define HOLDERS_MAX	16	/* named in one finding; `holders_total` counts all */
+
+struct holder {
+	struct ev_sock sock;	/* sock.cookie 0 for TIME_WAIT */
+	struct ev_owner proc;	/* tgid 0: no process holds it any more */
+	uint32_t uid;		/* of the process, else of the socket */
+	uint32_t sock_uid;	/* of the socket: what SO_REUSEPORT compares */
+	bool	 uid_known;	/* both */
+	bool	 options_known;	/* sock_diag tells no SO_REUSE*: known where a process or the table has it */
+	bool	 estimated;	/* not all of the kernel's sources could be asked for this answer */
+	char	 user[32];	/* "" where the uid has no name */
+	uint64_t since_ns;	/* listening, else bound or connected, else created or first seen; 0: not known */
+};
+
+struct finding {
+	const char *id;
+	enum severity severity;
+	enum finding_status status;
+	uint64_t key;		/* stable hash of id, namespace and subject; printed as 16 hex digits */
+	const char *rule;	/* or NULL */
+	char	 message[512];	/* UTF-8, unescaped */
+	char	 advice[512];
+	uint64_t first_ns, last_ns;
+	uint64_t count;		/* evidence.count */
+	/* who met it */
+	struct ev_sock sock;
+	struct ev_actor actor;
+	struct holder holders[HOLDERS_MAX];
+	size_t	 n_holders, holders_total;
+	/* port_conflict evidence */
+	const char *call;	/* "bind" or "listen" */
+	int	 error;
+	uint8_t	 req_addr[ADDR_LEN];	/* as asked; with req_port 0: neither is known */
+	uint16_t req_port;
+	bool	 estimated;
+};
+
+#endif

@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include "life.h"
+#include "sock_table.h"
+
+#define NONE	  UINT32_MAX
+#define MIN_SLOTS 1024
+#define TCP_LISTEN 10
+
+/* One open socket. Entries live in one growing array and are linked by index, oldest first. */
+struct entry {
+	struct ev_sock	sock;	/* as the last event had it */
+	struct ev_actor actor;	/* the last one of the owner */
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint64_t bound_ns;
+	uint64_t listening_ns;
+	uint64_t established_ns;
+	uint32_t older, newer;	/* by coming; `newer` links the free ones */
+	uint32_t next_listener, prev_listener;
+	uint32_t inferred;
+	bool	 listener;
+};
+
+struct sock_table {
+	struct entry *entries;
+	uint32_t used;		/* entries ever handed out */
+	uint32_t room;
+	uint32_t max;
+	uint32_t count;
+	uint32_t free;		/* first of the free list */
+	uint32_t oldest, newest;
+	uint32_t listeners;
+	uint32_t *slots;	/* open addressing: index of an entry, or NONE */
+	uint32_t mask;
+	uint64_t evicted;
+	struct entry gone;	/* what the last removed record points into */
+};
+
+static uint32_t hash(uint64_t cookie)
+{
+	return (cookie * 0x9e3779b97f4a7c15ull) >> 32;
+}
+
+static void clear_slots(uint32_t *slots, uint32_t n)
+{
+	memset(slots, 0xff, (size_t)n * sizeof(*slots));
+}
+
+struct sock_table *sock_table__new(size_t max)
+{
+	struct sock_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->max = max < 1 ? 1 : max > NONE / 4 ? NONE / 4 : max;
+	t->free = t->oldest = t->newest = t->listeners = NONE;
+	t->mask = MIN_SLOTS - 1;
+	t->slots = malloc(MIN_SLOTS * sizeof(*t->slots));
+	if (!t->slots) {
+		free(t);
+		errno = ENOMEM;
+		return NULL;
+	}
+	clear_slots(t->slots, MIN_SLOTS);
+	return t;
+}
+
+void sock_table__free(struct sock_table *t)
+{
+	if (!t)
+		return;
+	free(t->entries);
+	free(t->slots);
+	free(t);
+}
+
+static uint32_t slot_of(const struct sock_table *t, uint64_t cookie)
+{
+	uint32_t i = hash(cookie) & t->mask;
+
+	while (t->slots[i] != NONE && t->entries[t->slots[i]].sock.cookie != cookie)
+		i = (i + 1) & t->mask;
+	return i;
+}
+
+static struct entry *find(const struct sock_table *t, uint64_t cookie)
+{
+	uint32_t index = t->slots[slot_of(t, cookie)];
+
+	return index == NONE ? NULL : &t->entries[index];
+}
+
+static int grow_slots(struct sock_table *t)
+{
+	uint32_t n = (t->mask + 1) * 2, i, old_mask = t->mask;
+	uint32_t *old = t->slots, *slots = malloc((size_t)n * sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	clear_slots(slots, n);
+	t->slots = slots;
+	t->mask = n - 1;
+	for (i = 0; i <= old_mask; i++)
+		if (old[i] != NONE)
+			slots[slot_of(t, t->entries[old[i]].sock.cookie)] = old[i];
+	free(old);
+	return 0;
+}
+
+/* Deletion that leaves no tombstone: what follows in the run moves up. */
+static void empty_slot(struct sock_table *t, uint32_t hole)
+{
+	uint32_t i = hole;
+
+	for (;;) {
+		uint32_t home;
+
+		i = (i + 1) & t->mask;
+		if (t->slots[i] == NONE)
+			break;
+		home = hash(t->entries[t->slots[i]].sock.cookie) & t->mask;
+		if (((i - home) & t->mask) >= ((i - hole) & t->mask)) {
+			t->slots[hole] = t->slots[i];
+			hole = i;
+		}
+	}
+	t->slots[hole] = NONE;
+}
+
+static void unlink_listener(struct sock_table *t, struct entry *e)
+{
+	if (!e->listener)
+		return;
+	if (e->prev_listener != NONE)
+		t->entries[e->prev_listener].next_listener = e->next_listener;
+	else
+		t->listeners = e->next_listener;
+	if (e->next_listener != NONE)
+		t->entries[e->next_listener].prev_listener = e->prev_listener;
+	e->listener = false;
+}
+
+static void link_listener(struct sock_table *t, struct entry *e)
+{
+	uint32_t index = e - t->entries;
+
+	if (e->listener)
+		return;
+	e->listener = true;
+	e->prev_listener = NONE;
+	e->next_listener = t->listeners;
+	if (t->listeners != NONE)
+		t->entries[t->listeners].prev_listener = index;
+	t->listeners = index;
+}
+
+/* Keeps a copy in t->gone for the record that is being made of it. */
+static void remove_entry(struct sock_table *t, struct entry *e)
+{
+	uint32_t index = e - t->entries;
+
+	unlink_listener(t, e);
+	empty_slot(t, slot_of(t, e->sock.cookie));
+	if (e->older != NONE)
+		t->entries[e->older].newer = e->newer;
+	else
+		t->oldest = e->newer;
+	if (e->newer != NONE)
+		t->entries[e->newer].older = e->older;
+	else
+		t->newest = e->older;
+	t->gone = *e;
+	e->newer = t->free;
+	t->free = index;
+	t->count--;
+}
+
+static struct entry *new_entry(struct sock_table *t)
+{
+	struct entry *e;
+
+	if (t->count >= t->max) {
+		remove_entry(t, &t->entries[t->oldest]);
+		t->evicted++;
+	}
+	if ((t->count + 1) * 4 > (t->mask + 1) * 3 && grow_slots(t))
+		return NULL;
+	if (t->free != NONE) {
+		e = &t->entries[t->free];
+		t->free = e->newer;
+		return e;
+	}
+	if (t->used == t->room) {
+		uint32_t room = t->room ? t->room + t->room / 2 : MIN_SLOTS;
+
+		e = reallocarray(t->entries, room, sizeof(*e));
+		if (!e)
+			return NULL;
+		t->entries = e;
+		t->room = room;
+	}
+	return &t->entries[t->used++];
+}
+
+/* NULL, and counted, when there is no memory for it. */
+static struct entry *add(struct sock_table *t, const struct ev_sock *s, uint64_t now_ns)
+{
+	struct entry *e = new_entry(t);
+
+	if (!e) {
+		t->evicted++;
+		return NULL;
+	}
+	memset(e, 0, sizeof(*e));
+	e->sock = *s;
+	e->first_ns = s->created_ns ? s->created_ns : now_ns;
+	e->older = t->newest;
+	e->newer = NONE;
+	if (t->newest != NONE)
+		t->entries[t->newest].newer = e - t->entries;
+	else
+		t->oldest = e - t->entries;
+	t->newest = e - t->entries;
+	t->slots[slot_of(t, s->cookie)] = e - t->entries;
+	t->count++;
+	return e;
+}
+
+static bool same_process(const struct ev_owner *a, const struct ev_owner *b)
+{
+	return a->tgid == b->tgid && a->start_ns == b->start_ns;
+}
+
+/* The listener that a child without one belongs to, NULL where none or several could be it. */
+static const struct entry *listener_for(const struct sock_table *t, const struct ev_sock *child)
+{
+	const struct entry *only = NULL;
+	uint32_t i;
+
+	for (i = t->listeners; i != NONE; i = t->entries[i].next_listener) {
+		const struct entry *l = &t->entries[i];
+
+		if (l->sock.lport != child->lport || l->sock.netns_cookie != child->netns_cookie)
+			continue;
+		if (only && !same_process(&only->sock.owner, &l->sock.owner))
+			return NULL;
+		only = l;
+	}
+	return only;
+}
+
+/*
+ * Who acted and who owns. A record without an acting process gets the owner's, marked as inferred;
+ * a child that nobody accepted gets its listener's.
+ */
+static void attribute(const struct sock_table *t, struct entry *e, union event *ev, struct record *r)
+{
+	struct ev_sock *s = &ev->base.sock;
+	struct ev_actor *a = &ev->base.actor;
+
+	if (!s->owner.tgid && (s->facts & FACT_PASSIVE) && !(s->facts & FACT_ACCEPTED)) {
+		const struct entry *l = listener_for(t, s);
+
+		if (l) {
+			s->owner = l->sock.owner;
+			s->facts |= FACT_LISTENER_OWNER;
+			if (!e->actor.proc.tgid)
+				e->actor = l->actor;
+		}
+	}
+	if (s->facts & FACT_LISTENER_OWNER)
+		r->inferred |= INFERRED_OWNER;
+	if (s->owner.tgid && (!a->proc.tgid || (s->facts & FACT_KERNEL_CLOSED && ev->head.type == EV_CLOSE))) {
+		bool known = same_process(&e->actor.proc, &s->owner);
+
+		if (!(s->facts & FACT_KERNEL_CLOSED))
+			r->inferred |= INFERRED_PROCESS;
+		*a = known ? e->actor : (struct ev_actor){ .proc = s->owner };
+		memcpy(a->thread, a->proc.comm, COMM_LEN);
+	}
+	if (a->proc.tgid && (!s->owner.tgid || same_process(&a->proc, &s->owner)))
+		e->actor = *a;
+	r->actor = a->proc.tgid ? a : NULL;
+	r->owner = r->actor && s->owner.tgid && !same_process(&a->proc, &s->owner) ? &s->owner : NULL;
+}
+
+static void fill_life(const struct entry *e, const union event *ev, struct life *life)
+{
+	const struct ev_close *c = &ev->close;
+	uint32_t facts = c->base.sock.facts;
+
+	*life = (struct life){
+		.role = life__role(&c->base.sock),
+		.reason = life__reason(c),
+		.created_ns = c->base.sock.created_ns,
+		.bound_ns = e->bound_ns,
+		.listening_ns = e->listening_ns,
+		.established_ns = c->established_ns,
+		.released_ns = c->released_ns,
+		.ended_ns = ev->head.boot_ns,
+		.first_ns = e->first_ns,
+		.tx_bytes = c->tx_bytes,
+		.rx_bytes = c->rx_bytes,
+		.unacked_bytes = c->unacked_bytes,
+		.unread_bytes = c->unread_bytes,
+		.accepted = c->accepted,
+		.retrans = c->retrans,
+		.srtt_us = c->srtt_us,
+		.time_wait = facts & FACT_TIME_WAIT,
+		.closed_by_exit = facts & FACT_EXITING,
+		.closed_by_kernel = facts & FACT_KERNEL_CLOSED,
+		.closed_by_known = (facts & (FACT_RELEASED | FACT_LISTENER_OWNER)) && c->base.actor.proc.tgid,
+	};
+}
+
+static void apply_snapshot(struct entry *e, union event *ev, struct record *r)
+{
+	ev->base.sock.facts |= FACT_EXISTED;
+	r->type = RECORD_SNAPSHOT;
+	r->fd = ev->snapshot.fd;
+	r->u.snapshot = &ev->snapshot;
+	e->first_ns = ev->head.boot_ns;
+}
+
+static void apply_bind(struct entry *e, union event *ev, struct record *r)
+{
+	r->type = RECORD_BIND;
+	r->error = ev->bind.error;
+	r->u.bind = &ev->bind;
+	if (!r->error)
+		e->bound_ns = r->boot_ns;
+}
+
+static void apply_listen(struct entry *e, union event *ev, struct record *r)
+{
+	r->type = RECORD_LISTEN;
+	r->error = ev->listen.error;
+	r->u.listen = &ev->listen;
+	if (!r->error && !e->listening_ns)
+		e->listening_ns = r->boot_ns;
+}
+
+static void apply_connect(struct entry *e, union event *ev, struct record *r)
+{
+	r->type = RECORD_CONNECT;
+	r->error = ev->connect.error;
+	r->u.connect = &ev->connect;
+	if (!r->error && !ev->connect.abandoned)
+		e->established_ns = r->boot_ns;
+}
+
+static void apply_accept(struct entry *e, union event *ev, struct record *r)
+{
+	r->type = RECORD_ACCEPT;
+	r->error = ev->accept.error;
+	r->fd = ev->accept.fd;
+	r->u.accept = &ev->accept;
+	if (!r->error && ev->accept.established_ns) {
+		e->established_ns = ev->accept.established_ns;
+		if (!e->bound_ns && e->first_ns > ev->accept.established_ns)
+			e->first_ns = ev->accept.established_ns;
+	}
+}
+
+static void apply_peer(struct entry *e, union event *ev, struct record *r)
+{
+	(void)e;
+	r->type = RECORD_PEER;
+	r->u.peer = &ev->peer;
+}
+
+static void apply_state(struct entry *e, union event *ev, struct record *r)
+{
+	(void)e;
+	r->type = RECORD_STATE;
+	r->u.state = &ev->state;
+}
+
+/* What each event does to the table; a close is done by its caller, which holds the life. */
+static void (*const appliers[EV_TYPES])(struct entry *e, union event *ev, struct record *r) = {
+	[EV_BIND] = apply_bind,	      [EV_LISTEN] = apply_listen,     [EV_CONNECT] = apply_connect,
+	[EV_ACCEPT] = apply_accept,   [EV_PEER] = apply_peer,	      [EV_STATE] = apply_state,
+	[EV_SNAPSHOT] = apply_snapshot,
+};
+
+/* A child that was never accepted has been alive since its handshake. */
+static void first_seen(struct entry *e, const union event *ev)
+{
+	if (ev->head.type == EV_CLOSE && !ev->base.sock.created_ns && ev->close.established_ns &&
+	    ev->close.established_ns < e->first_ns)
+		e->first_ns = ev->close.established_ns;
+}
+
+bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, struct life *life)
+{
+	struct ev_sock *s = &ev->base.sock;
+	struct entry *e, lone;
+
+	if (ev->head.type == EV_TREE)
+		return false;
+	e = find(t, s->cookie);
+	if (e && ev->head.type == EV_SNAPSHOT)
+		return false;
+	if (!e)
+		e = add(t, s, ev->head.boot_ns);
+	if (!e) {
+		lone = (struct entry){ .sock = *s, .first_ns = ev->head.boot_ns };
+		e = &lone;
+	}
+	/* CPUs write in parallel: what a socket's records say of time must still be in order */
+	if (ev->head.boot_ns < e->last_ns)
+		ev->head.boot_ns = e->last_ns;
+	e->last_ns = ev->head.boot_ns;
+	*r = (struct record){ .boot_ns = ev->head.boot_ns, .fd = -1, .sock = s };
+	if (!s->owner.tgid && e->sock.owner.tgid)
+		s->owner = e->sock.owner;
+	if (ev->head.type != EV_STATE)
+		attribute(t, e, ev, r);
+	e->sock = *s;
+	if (ev->head.type != EV_CLOSE) {
+		appliers[ev->head.type](e, ev, r);
+		if (e != &lone && s->state == TCP_LISTEN)
+			link_listener(t, e);
+		return true;
+	}
+	first_seen(e, ev);
+	r->type = RECORD_CLOSE;
+	fill_life(e, ev, life);
+	r->u.life = life;
+	if (e != &lone)
+		remove_entry(t, e);
+	return true;
+}
+
+bool sock_table__missing(struct sock_table *t, uint64_t cookie, uint64_t now_ns, struct record *r,
+			 struct life *life)
+{
+	struct entry *e = find(t, cookie);
+
+	if (!e)
+		return false;
+	remove_entry(t, e);
+	e = &t->gone;
+	*r = (struct record){
+		.type = RECORD_CLOSE,
+		.boot_ns = now_ns > e->last_ns ? now_ns : e->last_ns,
+		.fd = -1,
+		.sock = &e->sock,
+		.actor = e->actor.proc.tgid ? &e->actor : NULL,
+		.inferred = INFERRED_ENDED,
+		.u.life = life,
+	};
+	*life = (struct life){
+		.role = life__role(&e->sock),
+		.created_ns = e->sock.created_ns,
+		.bound_ns = e->bound_ns,
+		.listening_ns = e->listening_ns,
+		.established_ns = e->established_ns,
+		.ended_ns = r->boot_ns,
+		.first_ns = e->first_ns,
+	};
+	return true;
+}
+
+size_t sock_table__count(const struct sock_table *t)
+{
+	return t->count;
+}
+
+uint64_t sock_table__evicted(const struct sock_table *t)
+{
+	return t->evicted;
+}
+
+uint64_t sock_table__since(const struct sock_table *t, uint64_t cookie)
+{
+	const struct entry *e = find(t, cookie);
+
+	if (!e)
+		return 0;
+	if (e->listening_ns)
+		return e->listening_ns;
+	if (e->established_ns)
+		return e->established_ns;
+	return e->bound_ns ? e->bound_ns : e->first_ns;
+}
+
+void sock_table__each(const struct sock_table *t, void (*fn)(void *arg, uint64_t cookie), void *arg)
+{
+	uint32_t i;
+
+	for (i = t->oldest; i != NONE; i = t->entries[i].newer)
+		fn(arg, t->entries[i].sock.cookie);
+}

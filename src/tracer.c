@@ -1,0 +1,594 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+#include "cgroup.h"
+#include "facts.h"
+#include "hooks.h"
+#include "log.h"
+#include "settings.h"
+#include "socklife.skel.h"
+#include "tracer.h"
+
+#define HOOKS_MAX      32
+#define SNAPSHOT_READ  (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
+#define FACTS_STRIDE   ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
+
+struct tracer {
+	struct tracer_config config;
+	struct socklife_bpf *skel;
+	struct bpf_link *links[HOOKS_MAX];
+	bool used[HOOKS_MAX];
+	struct bpf_link *iterator;
+	struct ring_buffer *ring;
+	const unsigned char *slots;	/* the facts array, read-only */
+	int cgroup;
+	tracer_event_fn *event;		/* of the running tracer__consume() */
+	void *event_arg;
+	uint64_t losses[LOST_KERNEL_REASONS];
+};
+
+/* libbpf's last complaint: what it says beyond an errno. */
+static char complaint[400];
+
+static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[sizeof(complaint)];
+
+	vsnprintf(line, sizeof(line), fmt, args);
+	line[strcspn(line, "\n")] = '\0';
+	if (level == LIBBPF_WARN && !complaint[0] && !strstr(line, "BEGIN PROG LOAD LOG"))
+		memcpy(complaint, line, sizeof(line));
+	if (level == LIBBPF_WARN)
+		log__info("%s", line);
+	return 0;
+}
+
+#define WHY(why, ...) snprintf((why)->text, sizeof((why)->text), __VA_ARGS__)
+
+static bool has_capability(const struct __user_cap_data_struct *data, int cap)
+{
+	return data[cap / 32].effective & (1u << (cap % 32));
+}
+
+static int check_privileges(struct tracer_error *why)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	if (syscall(SYS_capget, &head, data))
+		return 0; /* the kernel will say it itself */
+	if (has_capability(data, CAP_SYS_ADMIN))
+		return 0;
+	if (has_capability(data, CAP_BPF) && has_capability(data, CAP_PERFMON) &&
+	    has_capability(data, CAP_NET_ADMIN))
+		return 0;
+	WHY(why, "not enough privileges: run it as root (it needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
+	return -EPERM;
+}
+
+static int check_kernel(struct tracer_error *why)
+{
+	struct utsname u = { 0 };
+
+	uname(&u);
+	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
+		WHY(why, "kernel %s has no BTF (/sys/kernel/btf/vmlinux): one built with CONFIG_DEBUG_INFO_BTF "
+			 "is needed", u.release);
+		return -EOPNOTSUPP;
+	}
+	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0) {
+		WHY(why, "kernel %s has no BPF ring buffer: Linux 5.12 or newer is needed", u.release);
+		return -EOPNOTSUPP;
+	}
+	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK, BPF_FUNC_get_current_task_btf, NULL) == 0) {
+		WHY(why, "kernel %s is too old: its cgroup programs cannot read the running task "
+			 "(Linux 6.1 or newer is tested)", u.release);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int open_cgroup(struct tracer *t, struct tracer_error *why)
+{
+	t->cgroup = cgroup__open_root();
+	if (t->cgroup >= 0)
+		return 0;
+	if (t->cgroup == -EXDEV)
+		WHY(why, "only a part of the host can be seen from this cgroup namespace: "
+			 "run it in the host's (for a container: --cgroupns=host --pid=host)");
+	else if (t->cgroup == -EPERM)
+		WHY(why, "the cgroup2 hierarchy cannot be opened: CAP_SYS_ADMIN, or a mounted cgroup2, is needed");
+	else
+		WHY(why, "no cgroup2 hierarchy: the kernel needs CONFIG_CGROUPS, CONFIG_CGROUP_BPF and no "
+			 "cgroup_no_v1 limits on it (%s)", log__errno(t->cgroup));
+	return t->cgroup;
+}
+
+static bool wanted(const struct tracer_config *c, enum hook_need need)
+{
+	switch (need) {
+	case NEED_TCP:
+		return c->filter->tcp;
+	case NEED_UDP_SENDS:
+		return c->filter->udp && c->sends;
+	case NEED_TREE:
+		return c->tree;
+	case NEED_ALWAYS:
+		break;
+	}
+	return true;
+}
+
+static bool kernel_has(const struct hook *h, const struct btf *vmlinux)
+{
+	char name[128];
+
+	if (h->kind != HOOK_BTF)
+		return true;
+	snprintf(name, sizeof(name), "btf_trace_%s", h->program);
+	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) >= 0;
+}
+
+static int choose_hooks(struct tracer *t, struct tracer_error *why)
+{
+	struct btf *vmlinux = btf__load_vmlinux_btf();
+	int i, err = 0;
+
+	if (!vmlinux) {
+		WHY(why, "the kernel's BTF cannot be read: %s", log__errno(errno));
+		return -errno;
+	}
+	for (i = 0; hooks[i].program && !err; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(t->skel->obj, hooks[i].program);
+
+		t->used[i] = wanted(&t->config, hooks[i].need);
+		if (t->used[i] && !kernel_has(&hooks[i], vmlinux)) {
+			t->used[i] = false;
+			if (hooks[i].required) {
+				WHY(why, "this kernel has no %s: without it there is no telling %s",
+				    hooks[i].name, hooks[i].without);
+				err = -EOPNOTSUPP;
+			}
+		}
+		bpf_program__set_autoload(prog, t->used[i]);
+	}
+	btf__free(vmlinux);
+	return err;
+}
+
+static void fill_settings(struct tracer *t)
+{
+	const struct socket_filter *f = t->config.filter;
+	struct settings *s = &t->skel->rodata->settings;
+	int side;
+
+	s->filters = f->on;
+	if (t->config.tree)
+		s->filters |= FILTER_PID;
+	s->tcp = f->tcp;
+	s->udp = f->udp;
+	s->ipv4 = f->ipv4;
+	s->ipv6 = f->ipv6;
+	s->states = t->config.states;
+	s->follow = t->config.tree;
+	s->n_comms = f->n_comms;
+	memcpy(s->comms, f->comms, sizeof(s->comms));
+	for (side = 0; side < SIDES; side++) {
+		s->n_cidrs[side] = f->n_cidrs[side];
+		memcpy(s->cidrs[side], f->cidrs[side], sizeof(s->cidrs[side]));
+	}
+	bpf_map__set_max_entries(t->skel->maps.ring, t->config.ring_size);
+}
+
+struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *why)
+{
+	struct tracer *t = calloc(1, sizeof(*t));
+	int err = -ENOMEM;
+
+	WHY(why, "out of memory");
+	if (!t)
+		return NULL;
+	t->config = *c;
+	t->cgroup = -1;
+	complaint[0] = '\0';
+	libbpf_set_print(on_libbpf);
+	err = check_privileges(why);
+	if (!err)
+		err = check_kernel(why);
+	if (!err)
+		err = open_cgroup(t, why);
+	if (err < 0)
+		goto fail;
+	t->skel = socklife_bpf__open();
+	if (!t->skel) {
+		err = -errno;
+		WHY(why, "the programs cannot be opened: %s", log__errno(err));
+		goto fail;
+	}
+	err = choose_hooks(t, why);
+	if (err)
+		goto fail;
+	fill_settings(t);
+	return t;
+fail:
+	tracer__free(t);
+	errno = -err;
+	return NULL;
+}
+
+static int put_set(const struct bpf_map *map, const void *keys, size_t n, size_t size)
+{
+	__u8 one = 1;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (bpf_map__update_elem(map, (const char *)keys + i * size, size, &one, sizeof(one), BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+static int put_cgroups(struct tracer *t, struct tracer_error *why)
+{
+	static uint64_t ids[FILTER_SET_MAX];
+	const char *missing = "";
+	ssize_t n = cgroup__filter_ids(t->cgroup, t->config.filter, ids, FILTER_SET_MAX, &missing);
+
+	if (n < 0) {
+		WHY(why, "--cgroup: '%s' is not in the cgroup2 hierarchy (%s)", missing, log__errno(n));
+		return n;
+	}
+	return put_set(t->skel->maps.filter_cgroups, ids, n, sizeof(ids[0]));
+}
+
+static int put_filters(struct tracer *t, struct tracer_error *why)
+{
+	const struct socket_filter *f = t->config.filter;
+	__u32 i;
+	int err;
+
+	WHY(why, "the filters cannot be set");
+	err = put_set(t->skel->maps.filter_pids, f->pids, f->n_pids, sizeof(f->pids[0]));
+	if (!err)
+		err = put_set(t->skel->maps.filter_uids, f->uids, f->n_uids, sizeof(f->uids[0]));
+	if (!err)
+		err = put_set(t->skel->maps.filter_netns, f->netns, f->n_netns, sizeof(f->netns[0]));
+	t->skel->bss->tree_size = f->n_pids;
+	for (i = 0; !err && i < SIDES * PORT_WORDS; i++) {
+		const uint64_t *word = &f->ports[i / PORT_WORDS][i % PORT_WORDS];
+
+		if (*word && bpf_map__update_elem(t->skel->maps.filter_ports, &i, sizeof(i), word, sizeof(*word),
+						  BPF_ANY))
+			err = -errno;
+	}
+	if (!err && (f->on & FILTER_CGROUP))
+		err = put_cgroups(t, why);
+	return err;
+}
+
+/* The classic way, but for tracefs being mounted nowhere (cgroup.h). */
+static struct bpf_link *attach_syscall(struct bpf_program *prog, const char *name)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
+	struct bpf_link *link;
+	int id = tracepoint__id("syscalls", name), fd;
+
+	if (id < 0) {
+		errno = -id;
+		return NULL;
+	}
+	attr.config = id;
+	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	link = bpf_program__attach_perf_event(prog, fd);
+	if (!link)
+		close(fd);
+	return link;
+}
+
+static int run_once(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	return bpf_prog_test_run_opts(bpf_program__fd(prog), &opts);
+}
+
+static int attach(struct tracer *t, int i)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(t->skel->obj, hooks[i].program);
+
+	switch (hooks[i].kind) {
+	case HOOK_RUN:
+		return run_once(prog);
+	case HOOK_CGROUP:
+		t->links[i] = bpf_program__attach_cgroup(prog, t->cgroup);
+		break;
+	case HOOK_BTF:
+		t->links[i] = bpf_program__attach_trace(prog);
+		break;
+	case HOOK_SYSCALL:
+		t->links[i] = attach_syscall(prog, hooks[i].program);
+		break;
+	case HOOK_ITERATOR:
+		t->links[i] = t->iterator = bpf_program__attach_iter(prog, NULL);
+		break;
+	}
+	return t->links[i] ? 0 : -errno;
+}
+
+static int attach_all(struct tracer *t, struct tracer_error *why)
+{
+	int i, err;
+
+	for (i = 0; hooks[i].program; i++) {
+		if (!t->used[i])
+			continue;
+		err = attach(t, i);
+		if (!err)
+			continue;
+		if (hooks[i].required) {
+			WHY(why, "%s cannot be attached: %s", hooks[i].name, log__errno(err));
+			return err;
+		}
+		log__warn("%s cannot be attached (%s): going on without %s", hooks[i].name, log__errno(err),
+			  hooks[i].without);
+		t->used[i] = false;
+	}
+	return 0;
+}
+
+static int on_record(void *arg, void *data, size_t size)
+{
+	struct tracer *t = arg;
+
+	t->event(t->event_arg, data, size);
+	return 0;
+}
+
+int tracer__start(struct tracer *t, struct tracer_error *why)
+{
+	int err = socklife_bpf__load(t->skel);
+
+	if (err) {
+		WHY(why, "the kernel refuses the programs: %s", complaint[0] ? complaint : log__errno(err));
+		return err;
+	}
+	err = put_filters(t, why);
+	if (err)
+		return err;
+	t->slots = mmap(NULL, FACTS_SLOTS * FACTS_STRIDE, PROT_READ, MAP_SHARED,
+			bpf_map__fd(t->skel->maps.slots), 0);
+	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.ring), on_record, t, NULL);
+	if (t->slots == MAP_FAILED || !t->ring) {
+		err = -errno;
+		WHY(why, "the ring buffer cannot be mapped: %s", log__errno(err));
+		return err;
+	}
+	return attach_all(t, why);
+}
+
+void tracer__free(struct tracer *t)
+{
+	int i;
+
+	if (!t)
+		return;
+	for (i = 0; i < HOOKS_MAX; i++)
+		bpf_link__destroy(t->links[i]);
+	ring_buffer__free(t->ring);
+	if (t->slots && t->slots != MAP_FAILED)
+		munmap((void *)t->slots, FACTS_SLOTS * FACTS_STRIDE);
+	socklife_bpf__destroy(t->skel);
+	if (t->cgroup >= 0)
+		close(t->cgroup);
+	free(t);
+}
+
+int tracer__fd(const struct tracer *t)
+{
+	return ring_buffer__epoll_fd(t->ring);
+}
+
+int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg)
+{
+	t->event = event;
+	t->event_arg = arg;
+	return ring_buffer__consume(t->ring);
+}
+
+/* Whole records go out of the buffer; the rest of a read moves to its front. */
+static size_t deliver(unsigned char *buf, size_t have, tracer_event_fn *event, void *arg)
+{
+	size_t size = sizeof(struct ev_snapshot), done = 0;
+
+	while (have - done >= size) {
+		event(arg, buf + done, size);
+		done += size;
+	}
+	memmove(buf, buf + done, have - done);
+	return have - done;
+}
+
+int tracer__snapshot(struct tracer *t, int mode, uint16_t port, tracer_event_fn *event, void *arg)
+{
+	unsigned char *buf = malloc(SNAPSHOT_READ);
+	size_t have = 0;
+	ssize_t n;
+	int fd, err = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	t->skel->bss->snapshot_mode = mode;
+	t->skel->bss->snapshot_port = port;
+	fd = bpf_iter_create(bpf_link__fd(t->iterator));
+	if (fd < 0) {
+		err = -errno;
+		goto out;
+	}
+	while ((n = read(fd, buf + have, SNAPSHOT_READ - have))) {
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n < 0) {
+			err = -errno;
+			break;
+		}
+		have = deliver(buf, have + n, event, arg);
+	}
+	close(fd);
+out:
+	free(buf);
+	return err;
+}
+
+void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg)
+{
+	uint64_t epoch = t->skel->data->loss_epoch;
+	int cpus = libbpf_num_possible_cpus(), cpu;
+	struct loss_count counts[cpus > 0 ? cpus : 1];
+	bool any = false;
+	__u32 reason;
+
+	for (reason = 0; reason < LOST_KERNEL_REASONS; reason++) {
+		struct lost l = { .reason = reason, .from_ns = UINT64_MAX };
+		uint64_t total = 0;
+
+		if (bpf_map__lookup_elem(t->skel->maps.losses, &reason, sizeof(reason), counts, sizeof(counts), 0))
+			continue;
+		for (cpu = 0; cpu < cpus; cpu++) {
+			total += counts[cpu].count;
+			if (counts[cpu].epoch != epoch)
+				continue;
+			if (counts[cpu].first_ns < l.from_ns)
+				l.from_ns = counts[cpu].first_ns;
+			if (counts[cpu].last_ns > l.to_ns)
+				l.to_ns = counts[cpu].last_ns;
+		}
+		l.count = total - t->losses[reason];
+		t->losses[reason] = total;
+		if (!l.count)
+			continue;
+		any = true;
+		if (l.from_ns > l.to_ns)
+			l.from_ns = l.to_ns;
+		lost(arg, &l);
+	}
+	if (any)
+		t->skel->data->loss_epoch = epoch + 1;
+}
+
+bool tracer__alive(const struct tracer *t, uint64_t cookie)
+{
+	const struct facts *f = (const void *)(t->slots + (cookie & (FACTS_SLOTS - 1)) * FACTS_STRIDE);
+	struct facts spilled;
+
+	if (__atomic_load_n(&f->cookie, __ATOMIC_ACQUIRE) == cookie)
+		return true;
+	return !bpf_map__lookup_elem(t->skel->maps.spill, &cookie, sizeof(cookie), &spilled, sizeof(spilled), 0);
+}
+
+void tracer__adopt(struct tracer *t, bool on)
+{
+	t->skel->bss->adopt_children = on;
+}
+
+int tracer__follow(struct tracer *t, uint32_t tgid)
+{
+	__u8 one = 1;
+
+	if (bpf_map__update_elem(t->skel->maps.filter_pids, &tgid, sizeof(tgid), &one, sizeof(one), BPF_NOEXIST))
+		return -errno;
+	__atomic_add_fetch(&t->skel->bss->tree_size, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+int64_t tracer__followed(const struct tracer *t)
+{
+	return __atomic_load_n(&t->skel->bss->tree_size, __ATOMIC_RELAXED);
+}
+
+void tracer__refresh(struct tracer *t)
+{
+	struct tracer_error why;
+
+	if (t->config.filter->n_containers || t->config.filter->n_units)
+		put_cgroups(t, &why);
+}
+
+int tracer__cgroup_fd(const struct tracer *t)
+{
+	return t->cgroup;
+}
+
+void tracer__hooks(const struct tracer *t, const char **names, size_t max)
+{
+	size_t n = 0;
+	int i;
+
+	for (i = 0; hooks[i].program && n + 1 < max; i++)
+		if (t->used[i] && hooks[i].kind != HOOK_RUN)
+			names[n++] = hooks[i].name;
+	names[n] = NULL;
+}
+
+/* Loads and attaches one program alone. */
+static int try_hook(struct tracer *t, int i)
+{
+	int k, err;
+
+	t->skel = socklife_bpf__open();
+	if (!t->skel)
+		return -errno;
+	fill_settings(t);
+	for (k = 0; hooks[k].program; k++)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(t->skel->obj, hooks[k].program), k == i);
+	err = socklife_bpf__load(t->skel);
+	if (!err)
+		err = attach(t, i);
+	bpf_link__destroy(t->links[i]);
+	t->links[i] = NULL;
+	socklife_bpf__destroy(t->skel);
+	t->skel = NULL;
+	return err;
+}
+
+int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *arg, struct tracer_error *why)
+{
+	static const struct socket_filter all = { .tcp = true, .udp = true, .ipv4 = true, .ipv6 = true };
+	struct tracer t = { .config = { .filter = &all, .sends = true, .ring_size = 4096 }, .cgroup = -1 };
+	int i, err;
+
+	libbpf_set_print(on_libbpf);
+	err = check_privileges(why);
+	if (!err)
+		err = check_kernel(why);
+	if (!err)
+		err = open_cgroup(&t, why);
+	if (err)
+		return err;
+	for (i = 0; hooks[i].program; i++) {
+		struct hook_status s = {
+			.name = hooks[i].name,
+			.kind = hook__kind_name(hooks[i].kind),
+			.without = hooks[i].without,
+			.required = hooks[i].required,
+			.wanted = wanted(&t.config, hooks[i].need),
+			.error = try_hook(&t, i),
+		};
+
+		if (hooks[i].kind != HOOK_RUN)
+			report(arg, &s);
+	}
+	close(t.cgroup);
+	return 0;
+}

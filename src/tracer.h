@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tracer.h - the eBPF side, from userspace: open, load, attach, read, free. The only module that
+ * knows the skeleton.
+ */
+#ifndef SOCKLIFE_TRACER_H
+#define SOCKLIFE_TRACER_H
+
+#include <stdbool.h>
+#include "options.h"
+#include "record.h"
+
+struct tracer;
+
+/* What to watch. `filter` must outlive the tracer. */
+struct tracer_config {
+	const struct socket_filter *filter;
+	bool	 states;	/* every TCP state change */
+	bool	 sends;		/* UDP: the port that a first send chose, and each destination */
+	bool	 tree;		/* follow descendants: of --pid, or of what is forked while adopting */
+	size_t	 ring_size;	/* bytes */
+};
+
+/* Why something cannot be: one sentence for the user. */
+struct tracer_error {
+	char text[512];
+};
+
+/*
+ * Finds out what this kernel offers and prepares the programs. NULL with *why set and errno: the
+ * caller ends with EXIT_CANNOT_RUN.
+ */
+struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *why);
+/* 0 or -errno with *why set. Afterwards events are being recorded. */
+int tracer__start(struct tracer *t, struct tracer_error *why);
+void tracer__free(struct tracer *t);
+
+/* Readable when there is something to consume. */
+int tracer__fd(const struct tracer *t);
+/* Calls `event` for each record in the ring. Returns how many, or -errno. */
+typedef void tracer_event_fn(void *arg, const void *data, size_t size);
+int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg);
+
+/*
+ * Walks every open descriptor of the host once: one struct ev_snapshot each. `mode` is SNAPSHOT_*
+ * (settings.h), `port` limits it to a local port (0: any). 0 or -errno.
+ */
+int tracer__snapshot(struct tracer *t, int mode, uint16_t port, tracer_event_fn *event, void *arg);
+
+/* Losses in the kernel since the last call, one `lost` a reason. */
+void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg);
+/* Whether the kernel still has this socket. */
+bool tracer__alive(const struct tracer *t, uint64_t cookie);
+
+/* While on, the processes that the caller forks are followed, and what they fork. */
+void tracer__adopt(struct tracer *t, bool on);
+/* A process that was there before and is to be followed. */
+int tracer__follow(struct tracer *t, uint32_t tgid);
+/* Processes followed that have not ended. */
+int64_t tracer__followed(const struct tracer *t);
+
+/* Looks for containers and units that have come since (--container, --unit). Cheap without such a filter. */
+void tracer__refresh(struct tracer *t);
+
+/* The cgroup2 root, the tracer's own. */
+int tracer__cgroup_fd(const struct tracer *t);
+/* Names of the hooks in use, at most max - 1 and a NULL. */
+void tracer__hooks(const struct tracer *t, const char **names, size_t max);
+
+/* For `check`: each hook, in turn. */
+struct hook_status {
+	const char *name;
+	const char *kind;
+	const char *without;	/* what is lost without it */
+	bool	 required;
+	bool	 wanted;	/* by a plain trace */
+	int	 error;		/* 0: works here; -errno */
+};
+/* 0, or -errno with *why set where nothing can be tried at all. */
+int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *arg, struct tracer_error *why);
+
+#endif

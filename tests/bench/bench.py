@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What overhead and rate share: a tracer that is started and stopped, the load, the kernel's BPF statistics."""
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CONNLOAD = os.path.join(TOP, "build/tests/bench/connload")
+SOCKLIFE = os.environ.get("SOCKLIFE", os.path.join(TOP, "socklife"))
+PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+
+def die(text):
+    sys.exit(f"{os.path.basename(sys.argv[0])}: {text}")
+
+
+def need(*programs):
+    if os.geteuid() != 0:
+        die("must be root")
+    for program in programs:
+        if not shutil.which(program, path=PATH):
+            die(f"{program} is missing: run `make deps bench`")
+
+
+def end_on_signals():
+    """So that what must be undone is undone."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda n, frame: sys.exit(128 + n))
+
+
+class Statistics:
+    """Kernel BPF statistics, on until closed. The kernel turns them off again when the descriptor goes, whatever
+    ends this process; where others have them on too (sysctl kernel.bpf_stats_enabled), they stay on for them."""
+
+    def __enter__(self):
+        libbpf = ctypes.CDLL("libbpf.so.1", use_errno=True)
+        self.fd = libbpf.bpf_enable_stats(0)    # BPF_STATS_RUN_TIME
+        if self.fd < 0:
+            die(f"BPF statistics: {os.strerror(-self.fd)}")
+        return self
+
+    def __exit__(self, *error):
+        os.close(self.fd)
+
+
+def programs():
+    """{id: program} of all loaded BPF programs."""
+    run = subprocess.run([shutil.which("bpftool", path=PATH), "prog", "show", "-j"], check=True,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    return {p["id"]: p for p in json.loads(run.stdout)}
+
+
+def load(*options):
+    """Run connload; its numbers."""
+    run = subprocess.run([CONNLOAD, *map(str, options)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    if run.returncode:
+        die("the load failed")
+    return json.loads(run.stdout)
+
+
+def with_tracefs(argv):
+    """tcplife and tcpstates need a mounted tracefs: give them a mount that dies with them where there is none.
+    Neither unshare nor sh stays as a process: the pid is the tracer's."""
+    if os.path.exists("/sys/kernel/tracing/events") or os.path.exists("/sys/kernel/debug/tracing/events"):
+        return argv
+    return ["unshare", "--mount", "sh", "-c", 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"', "sh", *argv]
+
+
+class Tracer:
+    """A tracer that is running and has its programs in the kernel; stopped at the end of the with block."""
+
+    def __init__(self, argv, directory):
+        self.argv = argv
+        self.out = os.path.join(directory, "out")
+        self.err = os.path.join(directory, "err")
+
+    def __enter__(self):
+        before = programs()
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        try:
+            self.wait_ready(before)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def wait_ready(self, before):
+        """Until no program has been added for half a second."""
+        self.ids, since, begin = set(), 0, time.monotonic()
+        while time.monotonic() - begin < 20:
+            if self.process.poll() is not None:
+                with open(self.err, errors="replace") as f:
+                    die(f"{' '.join(self.argv)} ended with status {self.process.returncode}\n{f.read()}")
+            ids = {i for i, p in programs().items() if i not in before and self.is_mine(p)}
+            if ids != self.ids:
+                self.ids, since = ids, time.monotonic()
+            elif ids and time.monotonic() - since > 0.5:
+                return
+            time.sleep(0.1)
+        die(f"{' '.join(self.argv)} is not ready after 20 s")
+
+    def is_mine(self, program):
+        """Another tracer may start in the same moment; bpftool may not know who holds a program."""
+        pids = [p["pid"] for p in program.get("pids", [])]
+        return not pids or self.process.pid in pids
+
+    def kernel_ns(self):
+        """(runs, nanoseconds) of its programs so far, while statistics were on."""
+        mine = [p for i, p in programs().items() if i in self.ids]
+        return sum(p.get("run_cnt", 0) for p in mine), sum(p.get("run_time_ns", 0) for p in mine)
+
+    def cpu_us(self):
+        """CPU time of the process so far, all its threads, user and kernel."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{task}/schedstat", encoding="ascii") as f:
+                total += int(f.read().split()[0])
+        return total / 1000
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                print(f"{' '.join(self.argv)} had to be killed", file=sys.stderr)
+
+    def __exit__(self, *error):
+        self.stop()

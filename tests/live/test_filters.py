@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Filters: those that choose sockets admit their whole later life, those that choose records choose records."""
+import contextlib
+import os
+import socket
+import subprocess
+
+import live
+from live import check, equal, netns, trigger
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def selected(run, *names):
+    """Exactly these sockets have records, each through its close."""
+    run.only(*names)
+    for name in names:
+        check(run.id(name) in run.socks, "no records of %s", name)
+        equal(run.socks[run.id(name)][-1]["type"], "close", "last record of %s" % name)
+
+
+def hold(*options, port=None, **more):
+    port = port or free_port()
+    return trigger("hold", str(port), options=[o.format(port=port, next=port + 1) for o in options], text=False,
+                   **more)
+
+
+def test_none():
+    selected(hold(), "listener", "client", "child", "dgram")
+
+
+def test_port():
+    for form in ("{port}", "1-2,{port}", "{port}-{next}", "7,{port}"):
+        selected(hold("--port", form), "listener", "client", "child")
+    selected(hold("-P", "{port}"), "listener", "client", "child")
+
+
+def test_lport():
+    selected(hold("--lport", "{port}"), "listener", "child")
+
+
+def test_rport():
+    selected(hold("--rport", "{port}"), "client")
+
+
+def test_two_filters_must_both_match():
+    selected(hold("--port", "{port}", "--comm", "server"), "listener", "child")
+    selected(hold("--port", "{port}", "--proto", "udp"))
+
+
+def test_proto():
+    selected(hold("--proto", "udp"), "dgram")
+    selected(hold("--proto", "tcp"), "listener", "client", "child")
+    selected(hold("--proto", "tcp,udp"), "listener", "client", "child", "dgram")
+
+
+def test_comm():
+    selected(hold("--comm", "client"), "client")
+    selected(hold("--comm", "nobody-has-it"))
+
+
+def test_family():
+    both = ["server4", "client4"], ["server6", "client6"]
+    selected(trigger("udp_connect", options=["-4"], text=False), *both[0])
+    selected(trigger("udp_connect", options=["-6"], text=False), *both[1])
+
+
+def test_addr():
+    selected(trigger("bind_no_port", options=["--addr", "127.0.0.2"], text=False), "client", "child")
+    selected(trigger("bind_no_port", options=["--laddr", "127.0.0.2/32"], text=False), "client")
+    selected(trigger("bind_no_port", options=["--raddr", "127.0.0.2/32"], text=False), "child")
+    selected(trigger("bind_no_port", options=["--addr", "10.0.0.0/8"], text=False))
+    selected(trigger("bind_no_port", options=["--addr", "127.0.0.0/8"], text=False), "client", "child", "listener")
+    selected(trigger("udp_connect", options=["--addr", "::1/128"], text=False), "server6", "client6")
+
+
+def test_addr_mapped():
+    """An IPv4 CIDR also matches v4-mapped IPv6."""
+    selected(trigger("tcp_dual_stack", options=["--addr", "127.0.0.0/8"], text=False), "plain", "mapped", "first",
+             "second")
+
+
+def test_uid():
+    for value in ("65534", "nobody"):
+        selected(trigger("bind_privileged", options=["--uid", value], text=False), "bound")
+    selected(trigger("bind_privileged", options=["-u", "0"], text=False))
+
+
+def test_netns():
+    """By path and by number; the same trigger runs in the host's namespace before."""
+    with netns() as name:
+        path = "/run/netns/%s" % name
+        for value in (path, str(os.stat(path).st_ino)):
+            facts = live.new_path(".facts")
+            script = "%s && ip netns exec %s %s" % (live.program("bind_unused"), name, live.program("bind_unused"))
+            output, _ = live.traced(["sh", "-c", script], options=["--netns", value], facts=facts)
+            records = live.parse(output)
+            live.check_stream(records)
+            groups = live.by_sock(records)
+            equal(list(groups), [str(live.read_facts(facts)["bound"])], "sockets")
+            equal([r["netns"] for r in list(groups.values())[0]], [netns_inode(path)] * 2, "netns")
+
+
+def netns_inode(path):
+    return os.stat(path).st_ino
+
+
+@contextlib.contextmanager
+def gated(*cmd):
+    """A process that waits at a gate before it becomes CMD: its pid is known before it does anything."""
+    facts = live.new_path(".facts")
+    process = subprocess.Popen(["sh", "-c", 'read gate; exec "$@"', "sh", *cmd], stdin=subprocess.PIPE,
+                               env=dict(os.environ, TRIGGER_FACTS=facts), preexec_fn=live.die_with_parent)
+
+    def go():
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        equal(process.wait(timeout=live.PATIENCE), 0, "exit")
+        return live.read_facts(facts)
+    try:
+        yield process.pid, go
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def by_pid(follow, *names):
+    with gated(live.program("tcp_local_close")) as (pid, go):
+        with live.Tracer("--pid", str(pid), *follow) as tracer:
+            facts = go()
+            live.wait_for(lambda: tracer.has(type="close", sock=str(facts["listener"])), "close of the listener")
+            live.wait_for(lambda: all(tracer.has(type="close", sock=str(facts[n])) for n in names), "closes")
+    equal(set(tracer.socks), {str(facts[name]) for name in names}, "sockets")
+
+
+def test_pid():
+    by_pid([], "listener", "child")
+
+
+def test_pid_follow():
+    by_pid(["-f"], "listener", "child", "client")
+
+
+def test_cgroup():
+    mount = next((line.split()[1] for line in open("/proc/self/mounts") if line.split()[2] == "cgroup2"), None)
+    if not mount:
+        raise live.Skip("cgroup2 is not mounted")
+    name = "socklife-live-%d" % os.getpid()
+    path = os.path.join(mount, name)
+    os.mkdir(path)
+    try:
+        with live.Tracer("--cgroup", "/" + name) as tracer:
+            live.run_alone("bind_unused")
+            facts = live.run_alone("bind_unused", prefix=["sh", "-c", 'echo $$ >%s/cgroup.procs; exec "$@"' % path,
+                                                          "sh"])
+            live.wait_for(lambda: tracer.has(type="close", sock=str(facts["bound"])), "close")
+    finally:
+        os.rmdir(path)
+    equal(list(tracer.socks), [str(facts["bound"])], "sockets")
+    for record in tracer.socks[str(facts["bound"])]:
+        equal(record["cgroup"], "/" + name, "cgroup")
+
+
+def types(run):
+    return [r["type"] for r in run.of(*live.SOCKET_TYPES)]
+
+
+def test_event():
+    run = trigger("tcp_local_close", options=["--event", "connect"], whole=False, text=False)
+    equal(types(run), ["connect"], "records")
+    run = trigger("tcp_local_close", options=["--event", "bind,accept"], whole=False)
+    equal(types(run), ["bind", "accept"], "records")
+    run = trigger("tcp_local_close", options=["--event", "close"], whole=False, text=False)
+    equal(types(run), ["close"] * 3, "records")
+
+
+def test_failed():
+    run = trigger("connect_retry", options=["--failed"], whole=False)
+    equal([(r["type"], r.get("error")) for r in run.of(*live.SOCKET_TYPES)], [("connect", "ECONNREFUSED")], "records")
+    run = trigger("tcp_local_close", options=["--failed"], whole=False, text=False)
+    equal(types(run), [], "records")
+
+
+def test_errno():
+    run = trigger("connect_retry", options=["--errno", "ECONNREFUSED"], whole=False, text=False)
+    equal([(r["type"], r.get("error")) for r in run.of(*live.SOCKET_TYPES)], [("connect", "ECONNREFUSED")], "records")
+    run = trigger("connect_retry", options=["--errno", "ETIMEDOUT,EADDRINUSE"], whole=False, text=False)
+    equal(types(run), [], "records")
+
+
+def test_slower():
+    with netns(blackhole=True) as where:
+        run = trigger("connect_abandoned", "198.18.0.2", where=where, options=["--slower", "100ms"], whole=False,
+                      text=False)
+        equal(types(run), ["connect"], "records")
+        run = trigger("connect_abandoned", "198.18.0.2", where=where, options=["--slower", "5s"], whole=False,
+                      text=False)
+        equal(types(run), [], "records")
+
+
+def test_finding_names_a_holder_that_the_filter_hides():
+    run = trigger("bind_in_use", "127.0.0.1", "127.0.0.1", options=["--comm", "newcomer"], text=False)
+    selected(run, "newcomer")
+    equal([h["pid"] for h in run.findings("port_conflict")[0]["holders"]], [run.facts["holder_pid"]], "holders")

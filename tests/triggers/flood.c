@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* flood N: N short connections on loopback, one after the other, each reset so that no TIME_WAIT piles up. */
+#include "trigger.h"
+
+static int count;
+
+static void client(int server)
+{
+	int port = hear(server);
+	int fd, i;
+
+	for (i = 0; i < count; i++) {
+		fd = tcp_client("127.0.0.1", port);
+		reset_on_close(fd);
+		close(fd);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int peer, fd, i;
+
+	count = argc == 2 ? atoi(argv[1]) : 0;
+	if (count < 1)
+		return 2;
+	trigger_begin("server");
+	peer = spawn("client", client, NULL);
+	fd = tcp_listener("127.0.0.1", 128);
+	fact_sock("listener", fd);
+	tell(peer, local_port(fd));
+	for (i = 0; i < count; i++)
+		close(accept_one(fd));
+	close(fd);
+	reap(0);
+	return 0;
+}
