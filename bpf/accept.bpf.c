@@ -63,7 +63,7 @@ static __always_inline int accept__returned(long ret)
 		return 0;
 	}
 	if (!f->inode)
-		f->inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+		f->inode = sock__inode(sk);
 	l = accept__listener(sock__sport(sk));
 	if (l) {
 		f->listener = l->cookie;

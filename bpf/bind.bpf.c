@@ -51,6 +51,8 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 	struct ev_bind *e;
 
 	actor__fill(&actor);
+	if (!f->inode)
+		f->inode = sock__inode(sk);
 	if (call) {
 		want.lport = call->port;
 		__builtin_memcpy(want.laddr, call->addr, ADDR_LEN);
@@ -150,6 +152,8 @@ int sys_exit_listen(struct trace_event_raw_sys_exit *ctx)
 	f->flags &= ~FACT_LISTEN_FAILED;
 	if (ret)
 		f->flags |= FACT_LISTEN_FAILED;
+	if (!f->inode)
+		f->inode = sock__inode(sk);
 	actor__fill(&actor);
 	if (!emit__wanted(sk, f, &actor, NULL))
 		return 0;

@@ -24,6 +24,9 @@ static __noinline void connect__emit(const struct sock *sk, struct facts *f, int
 	e = emit__begin(EV_CONNECT, sizeof(*e), now, sk, f, actor, false);
 	if (!e)
 		return;
+	/* the tracepoint runs before the new state is stored */
+	if (how == CONNECT_DECIDED)
+		e->base.sock.state = error ? TCP_CLOSE : TCP_ESTABLISHED;
 	e->started_ns = f->connect_ns;
 	e->error = error;
 	e->async = !!(f->flags & FACT_ASYNC);

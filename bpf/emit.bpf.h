@@ -30,6 +30,13 @@ static __always_inline void addr__from_v4(__u8 *addr, __be32 v4)
 	words[3] = v4;
 }
 
+static __always_inline bool addr__is_v4(const __u8 *addr)
+{
+	const __u32 *words = (const __u32 *)addr;
+
+	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
+}
+
 static __always_inline void addr__from_words(__u8 *addr, __u32 a, __u32 b, __u32 c, __u32 d)
 {
 	__u32 *words = (__u32 *)addr;
@@ -57,6 +64,12 @@ static __always_inline bool sock__is_kernel(const struct sock *sk, const bool di
 {
 	return direct ? BPF_CORE_READ_BITFIELD(sk, sk_kern_sock) :
 			BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
+}
+
+/* The number that /proc/net/tcp and `ss -e` show. */
+static __always_inline __u64 sock__inode(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 }
 
 static __always_inline __u32 sock__options(const struct sock *sk)
@@ -135,7 +148,10 @@ static __always_inline bool filter__addr(__u32 side, const __u8 *addr)
 		const volatile __u64 *net = (const volatile __u64 *)settings.cidrs[side][i].addr;
 		const volatile __u64 *mask = (const volatile __u64 *)settings.cidrs[side][i].mask;
 
-		if ((want[0] & mask[0]) == net[0] && (want[1] & mask[1]) == net[1])
+		if ((want[0] & mask[0]) != net[0] || (want[1] & mask[1]) != net[1])
+			continue;
+		/* ::/0 is about IPv6: an IPv4 address, mapped, needs an IPv4 CIDR */
+		if (!addr__is_v4(addr) || settings.cidrs[side][i].mask[11] == 0xff)
 			return true;
 	}
 	return false;

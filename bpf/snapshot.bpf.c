@@ -116,7 +116,7 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	if (!f || (f->flags & FACT_IGNORED) || (__u32)task->tgid == self_tgid)
 		return 0;
 	if (!f->inode)
-		f->inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+		f->inode = sock__inode(sk);
 	actor__of(&e.base.actor, task);
 	if (!snapshot__wants(sk, f, &e.base.actor))
 		return 0;

@@ -39,6 +39,7 @@
 struct ask {
 	struct ask_config config;
 	struct stat own_netns; /* of the thread that asks */
+	int cgroup_fd;         /* one to open handles by: fsmount() gives an O_PATH one */
 	char root[PATH_MAX];   /* where cgroup_fd is mounted, "/" for a detached mount */
 	bool diag_has_bound;   /* sock_diag lists TCP sockets that only bound */
 };
@@ -187,7 +188,7 @@ static int diag__send(int fd, uint8_t family, uint8_t proto, uint16_t port)
 			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.req = { .sdiag_family = family,
 			 .sdiag_protocol = proto,
-			 .idiag_ext = proto == IPPROTO_TCP ? BIT(INET_DIAG_INFO - 1) : 0,
+			 .idiag_ext = proto == IPPROTO_TCP ? 1u << (INET_DIAG_INFO - 1) : 0,
 			 .idiag_states = UINT32_MAX },
 		.attr = { .rta_len = RTA_LENGTH(sizeof(r.equal)),
 			  .rta_type = INET_DIAG_REQ_BYTECODE },
@@ -202,7 +203,7 @@ static int diag__send(int fd, uint8_t family, uint8_t proto, uint16_t port)
 	 * SYN_RECV. The few full sockets in that state (Fast Open) have a listener beside them.
 	 */
 	if (proto == IPPROTO_TCP)
-		r.req.idiag_states &= ~(BIT(BPF_TCP_SYN_RECV) | BIT(BPF_TCP_NEW_SYN_RECV));
+		r.req.idiag_states &= ~(1u << BPF_TCP_SYN_RECV | 1u << BPF_TCP_NEW_SYN_RECV);
 	return send(fd, &r, sizeof(r), 0) == sizeof(r) ? 0 : -errno;
 }
 
@@ -278,10 +279,8 @@ static bool diag__has_bound(void)
 	diag = diag__open();
 	has = diag >= 0 && !diag__dump(&search, diag, AF_INET) && search.n > 0;
 out:
-	if (diag >= 0)
-		close(diag);
-	if (fd >= 0)
-		close(fd);
+	close(diag);
+	close(fd);
 	free(search.seen);
 	return has;
 }
@@ -483,7 +482,7 @@ static ssize_t answer__holders(struct ask *a, const void *question, void *answer
 	for (i = 0; i < n; i++) {
 		out[i] = search.seen[i].h;
 		out[i].estimated = estimated;
-		if (i && out[i].uid_known && out[i - 1].uid_known && out[i].uid == out[i - 1].uid)
+		if (i && out[i - 1].user[0] && out[i].uid_known && out[i].uid == out[i - 1].uid)
 			memcpy(out[i].user, out[i - 1].user, sizeof(out[i].user));
 		else if (out[i].uid_known)
 			user__name(out[i].uid, out[i].user, sizeof(out[i].user) - 1);
@@ -499,10 +498,8 @@ static ssize_t fd__path(int fd, char *path, size_t size)
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	len = readlink(link, path, size);
-	if (len < 0)
-		return -errno;
-	if ((size_t)len >= size)
-		return -ENAMETOOLONG;
+	if (len < 0 || (size_t)len >= size)
+		return len < 0 ? -errno : -ENAMETOOLONG;
 	path[len] = '\0';
 	return len;
 }
@@ -531,10 +528,8 @@ static ssize_t answer__cgroup(struct ask *a, const void *question, void *answer,
 	ssize_t len;
 	int fd;
 
-	if (a->config.cgroup_fd < 0)
-		return -EOPNOTSUPP;
 	memcpy(handle.h.f_handle, question, sizeof(uint64_t));
-	fd = open_by_handle_at(a->config.cgroup_fd, &handle.h, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open_by_handle_at(a->cgroup_fd, &handle.h, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	len = fd__path(fd, path, sizeof(path));
@@ -580,15 +575,18 @@ ssize_t ask__answer(void *ask, enum question q, const void *question, size_t len
 struct ask *ask__new(const struct ask_config *c)
 {
 	struct ask *a = calloc(1, sizeof(*a));
+	int err;
 
 	if (!a)
 		return NULL;
 	a->config = *c;
+	a->cgroup_fd = c->cgroup_fd;
+	if (c->cgroup_fd >= 0)
+		a->cgroup_fd = openat(c->cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (stat("/proc/thread-self/ns/net", &a->own_netns) ||
-	    (c->cgroup_fd >= 0 && fd__path(c->cgroup_fd, a->root, sizeof(a->root)) < 0)) {
-		int err = errno;
-
-		free(a);
+	    (c->cgroup_fd >= 0 && fd__path(a->cgroup_fd, a->root, sizeof(a->root)) < 0)) {
+		err = errno;
+		ask__free(a);
 		errno = err;
 		return NULL;
 	}
@@ -598,5 +596,7 @@ struct ask *ask__new(const struct ask_config *c)
 
 void ask__free(struct ask *a)
 {
+	if (a && a->cgroup_fd >= 0)
+		close(a->cgroup_fd);
 	free(a);
 }

@@ -20,7 +20,7 @@ struct ask_config {
 	void *arg;
 };
 
-/* NULL with errno set. Opens nothing that stays open. */
+/* NULL with errno set. To be made before capabilities and system calls are given up. */
 struct ask *ask__new(const struct ask_config *c);
 
 /*

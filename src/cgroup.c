@@ -17,21 +17,25 @@
 #define CGROUP_ROOT_INODE 1 /* kernfs: the root of a hierarchy, not of a cgroup namespace */
 #define TREE_DEPTH_MAX	  32
 
-/* A mount that is in no mount table: fsopen(2), Linux 5.2. */
+/*
+ * A mount that is in no mount table: fsopen(2), Linux 5.2. fsmount() gives an O_PATH descriptor, which
+ * open_by_handle_at() does not take: hence the second open.
+ */
 static int detached_mount(const char *type)
 {
-	int fs = syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), fd;
+	int fs = syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), mount = -1, fd = -1, err;
 
 	if (fs < 0)
 		return -errno;
-	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
-		fd = -errno;
-	else
-		fd = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
-	if (fd == -1)
-		fd = -errno;
+	if (!syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		mount = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
+	if (mount >= 0)
+		fd = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = -errno;
+	if (mount >= 0)
+		close(mount);
 	close(fs);
-	return fd;
+	return fd < 0 ? err : fd;
 }
 
 /* Where the new mount API is not to be had: the mounts that are there. */

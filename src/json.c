@@ -318,10 +318,12 @@ void json__bool(struct buf *b, bool v)
 	buf__str(b, v ? "true" : "false");
 }
 
-static bool is_plain(unsigned char c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
+/* What is copied as it is. */
+static const bool plain[256] = {
+	[' ' ... '!'] = true, /* all printable ASCII but " */
+	['#' ... '['] = true, /* and \ */
+	[']' ... '~'] = true,
+};
 
 static void put_control(struct buf *b, unsigned char c)
 {
@@ -360,7 +362,7 @@ void json__bytes(struct buf *b, const char *s, size_t n)
 	json__comma(b);
 	buf__char(b, '"');
 	while (i < n) {
-		for (from = i; i < n && is_plain((unsigned char)s[i]);)
+		for (from = i; i < n && plain[(unsigned char)s[i]];)
 			i++;
 		buf__put(b, s + from, i - from);
 		if (i < n)

@@ -49,8 +49,8 @@ static inline void buf__char(struct buf *b, char c)
 size_t utf8__len(const char *s, size_t n);
 
 /*
- * For a terminal: control characters, invalid UTF-8 and what turns the direction of writing as \xNN a
- * byte. As one `word`, such as a name, its spaces and backslashes too: so it can be read back.
+ * For a terminal: control characters, invalid UTF-8 and what turns the direction of writing as
+ * \xNN a byte. As one `word`, such as a name, its spaces and backslashes too: so it can be read back.
  */
 void buf__safe(struct buf *b, const char *s, size_t n, bool word);
 

@@ -164,15 +164,13 @@ struct finding {
 	uint64_t first_ns, last_ns;
 	uint64_t count;		/* evidence.count */
 	/* who met it */
-	struct ev_sock sock;
+	struct ev_sock sock;	/* its local end is the one asked for, also where bind() refused it */
 	struct ev_actor actor;
 	struct holder holders[HOLDERS_MAX];
 	size_t	 n_holders, holders_total;
 	/* port_conflict evidence */
 	const char *call;	/* "bind" or "listen" */
 	int	 error;
-	uint8_t	 req_addr[ADDR_LEN];	/* as asked; with req_port 0: neither is known */
-	uint16_t req_port;
 	bool	 estimated;
 };
 

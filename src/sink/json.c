@@ -168,7 +168,7 @@ static void put_actor(struct buf *b, const struct ev_actor *a, const char *cgrou
 	put_proc(b, &a->proc);
 	if (a->tid) {
 		json__put_u64(b, "tid", a->tid);
-		if (a->thread[0] && strncmp(a->thread, a->proc.comm, COMM_LEN))
+		if (a->thread[0] && strncmp(a->thread, a->proc.comm, COMM_LEN) != 0)
 			put_comm(b, "thread", a->thread);
 		json__put_u64(b, "uid", a->uid);
 		if (a->nspid && a->nspid != a->proc.tgid)
@@ -356,9 +356,9 @@ static void put_evidence(struct buf *b, const struct finding *f)
 		json__put_string(b, "call", f->call);
 	if (f->error)
 		json__put_string(b, "error", log__errno(f->error));
-	if (f->req_port) {
-		put_addr(b, "req_addr", f->req_addr, f->sock.family);
-		json__put_u64(b, "req_port", f->req_port);
+	if (f->call && f->sock.lport) {
+		put_addr(b, "req_addr", f->sock.laddr, f->sock.family);
+		json__put_u64(b, "req_port", f->sock.lport);
 	}
 	json__put_u64(b, "holders_total", f->holders_total);
 	if (f->estimated)
@@ -366,18 +366,25 @@ static void put_evidence(struct buf *b, const struct finding *f)
 	json__close(b, '}');
 }
 
+/* A refused bind() leaves no local end: the one asked for is in the evidence. */
 static void put_newcomer(struct buf *b, const struct record *r)
 {
 	const struct finding *f = r->u.finding;
+	struct ev_sock sock = f->sock;
+	bool local = sink__has_local(&sock);
 
-	if (f->sock.cookie) {
-		json__put_id(b, "sock", f->sock.cookie);
-		if (f->sock.inode)
-			json__put_u64(b, "inode", f->sock.inode);
-		json__put_string(b, "proto", sink__proto_name(f->sock.proto));
-		put_ends(b, &f->sock, sink__has_local(&f->sock), f->sock.raddr, f->sock.rport);
-		json__put_string(b, "state", sink__state_name(f->sock.state));
-		put_namespace(b, &f->sock);
+	if (f->call && !strcmp(f->call, "bind")) {
+		local = false;
+		sock.lport = 0;
+	}
+	if (sock.cookie) {
+		json__put_id(b, "sock", sock.cookie);
+		if (sock.inode)
+			json__put_u64(b, "inode", sock.inode);
+		json__put_string(b, "proto", sink__proto_name(sock.proto));
+		put_ends(b, &sock, local, sock.raddr, sock.rport);
+		json__put_string(b, "state", sink__state_name(sock.state));
+		put_namespace(b, &sock);
 	}
 	put_actor(b, &f->actor, r->cgroup, r->container);
 }

@@ -138,3 +138,13 @@ def test_released_by_exit():
     closes = [r for r in records if r["type"] == "close"]
     equal(len(closes), 1, "closes")
     equal(closes[0]["closed_by"].get("exit"), True, "exit")
+
+
+def test_cgroup():
+    """Every record with a process has its cgroup: the path and the id."""
+    run = trigger("tcp_local_close")
+    path, inode = live.cgroup2()
+    for record in run.of(*live.SOCKET_TYPES):
+        equal(record.get("cgroup"), path, "cgroup in %s" % json.dumps(record))
+        if inode:
+            equal(record.get("cgroup_id"), str(inode), "cgroup_id in %s" % json.dumps(record))
