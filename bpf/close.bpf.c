@@ -62,6 +62,24 @@ static __always_inline void close__released(struct facts *f, __u64 now)
 	actor__fill(&f->actor);
 }
 
+/*
+ * A connection that the peer ended last is CLOSE before the program has read what came (tcp_fin in
+ * FIN_WAIT2): what it left unread is known now. A disconnect has thrown the rest away already.
+ */
+static __always_inline void close__unread(const struct sock *sk, struct facts *f)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+	__u32 unread;
+
+	if (!f->unread_last || !BPF_CORE_READ(tp, bytes_received))
+		return;
+	unread = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
+	if (unread && (BPF_CORE_READ(sk, __sk_common.skc_flags) & (1ul << SOCK_DONE)))
+		unread--;
+	f->unread_bytes += (__s64)unread - f->unread_last;
+	f->unread_last = unread;
+}
+
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *ctx)
 {
@@ -79,6 +97,8 @@ int sock_release(struct bpf_sock *ctx)
 		close__emit(sk, f, now, false);
 		bpf_map_delete_elem(&udp_peers, &cookie);
 		facts__drop(cookie);
+	} else if (ctx->state == TCP_CLOSE) {
+		close__unread(sk, f);
 	} else if (ctx->state == TCP_LISTEN) {
 		close__listener(f, BPF_CORE_READ(sk, __sk_common.skc_num), now);
 	}

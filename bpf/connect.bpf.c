@@ -32,6 +32,8 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 	f->connect_ns = now;
 	f->rport = bpf_ntohs(ctx->user_port);
 	__builtin_memcpy(f->raddr, addr, ADDR_LEN);
+	__builtin_memset(f->laddr, 0, ADDR_LEN);
+	f->unread_last = 0;
 	actor__fill(&f->actor);
 	file = BPF_CORE_READ(sk, sk_socket, file);
 	if (file) {

@@ -37,6 +37,13 @@ static __always_inline bool addr__is_v4(const __u8 *addr)
 	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
 }
 
+static __always_inline bool addr__is_unspecified(const __u8 *addr)
+{
+	const __u64 *words = (const __u64 *)addr;
+
+	return !words[0] && !words[1];
+}
+
 static __always_inline void addr__from_words(__u8 *addr, __u32 a, __u32 b, __u32 c, __u32 d)
 {
 	__u32 *words = (__u32 *)addr;
@@ -93,8 +100,9 @@ static __always_inline bool sock__wanted(__u16 family, __u16 protocol)
 }
 
 /*
- * The local port outlives skc_num in inet_sport (skc_num is 0 at most changes to CLOSE); a failed
- * connect() clears the destination (tcp_v4_connect), so what was asked for is kept in the facts.
+ * The local port outlives skc_num in inet_sport (skc_num is 0 at most changes to CLOSE). A failed
+ * connect() clears the destination (tcp_v4_connect), a reset by this end both addresses
+ * (tcp_disconnect): the facts keep them.
  */
 static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk, const struct facts *f,
 				       const bool direct)
@@ -125,6 +133,8 @@ static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk,
 	if (!s->rport && f->rport) {
 		s->rport = f->rport;
 		__builtin_memcpy(s->raddr, f->raddr, ADDR_LEN);
+		if (!addr__is_unspecified(f->laddr))
+			__builtin_memcpy(s->laddr, f->laddr, ADDR_LEN);
 	}
 	net = SK(__sk_common.skc_net.net);
 	s->netns = direct ? net->ns.inum : BPF_CORE_READ(net, ns.inum);

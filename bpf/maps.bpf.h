@@ -108,7 +108,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TREE_MAX);
 	__type(key, __u32);	/* thread group */
-	__type(value, __u8);
+	__type(value, __u32);	/* FOLLOWED, FOLLOWED_DEAD */
 } filter_pids __weak SEC(".maps");
 
 struct {

@@ -30,6 +30,14 @@ static __always_inline void actor__of(struct ev_actor *a, struct task_struct *ta
 	a->pad = (settings.filters & FILTER_CGROUP) && bpf_map_lookup_elem(&filter_cgroups, &cgroup);
 }
 
+/* The record being made: too large for the stack. One reader at a time, which userspace is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ev_snapshot);
+} snapshot_record SEC(".maps");
+
 /*
  * What its state says of a past that was not seen. A connection whose port was not chosen for it
  * (SOCK_BINDPORT_LOCK, which children inherit) is taken for a listener's.
@@ -96,13 +104,15 @@ int snapshot(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct ev_snapshot e = {};
+	struct ev_snapshot *e;
 	struct socket *socket;
 	struct facts *f;
 	struct sock *sk;
+	__u32 zero = 0;
 	__u64 now;
 
-	if (!task || !file)
+	e = bpf_map_lookup_elem(&snapshot_record, &zero);
+	if (!task || !file || !e)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	if (!socket)
@@ -117,20 +127,20 @@ int snapshot(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (!f->inode)
 		f->inode = sock__inode(sk);
-	actor__of(&e.base.actor, task);
-	if (!snapshot__wants(sk, f, &e.base.actor))
+	actor__of(&e->base.actor, task);
+	if (!snapshot__wants(sk, f, &e->base.actor))
 		return 0;
-	if (snapshot_mode != SNAPSHOT_HOLDERS && !emit__wanted(sk, f, &e.base.actor, NULL))
+	if (snapshot_mode != SNAPSHOT_HOLDERS && !emit__wanted(sk, f, &e->base.actor, NULL))
 		return 0;
-	e.base.head.type = EV_SNAPSHOT;
-	e.base.head.size = sizeof(e);
-	e.base.head.cpu = bpf_get_smp_processor_id();
-	e.base.head.boot_ns = now;
-	sock__fill(&e.base.sock, sk, f, true);
-	e.base.sock.options = sock__options(sk);
-	e.base.actor.pad = 0;
-	e.fd = ctx->fd;
-	e.backlog = sk->sk_max_ack_backlog;
-	bpf_seq_write(ctx->meta->seq, &e, sizeof(e));
+	e->base.head.type = EV_SNAPSHOT;
+	e->base.head.size = sizeof(*e);
+	e->base.head.cpu = bpf_get_smp_processor_id();
+	e->base.head.boot_ns = now;
+	sock__fill(&e->base.sock, sk, f, true);
+	e->base.sock.options = sock__options(sk);
+	e->base.actor.pad = 0;
+	e->fd = ctx->fd;
+	e->backlog = sk->sk_max_ack_backlog;
+	bpf_seq_write(ctx->meta->seq, e, sizeof(*e));
 	return 0;
 }

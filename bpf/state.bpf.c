@@ -31,8 +31,12 @@ static __always_inline void state__save(const struct sock *sk, const struct tcp_
 		else if (acked)
 			acked--;
 	}
-	if ((f->flags & FACT_SYN_SENT) && acked)
-		acked--;
+	if (f->flags & FACT_SYN_SENT) {
+		if (acked)
+			acked--;
+		else if (unacked)
+			unacked--;
+	}
 	if (sock__done(sk)) {
 		if (received)
 			received--;
@@ -43,6 +47,7 @@ static __always_inline void state__save(const struct sock *sk, const struct tcp_
 	f->rx_bytes += received;
 	f->unacked_bytes += unacked;
 	f->unread_bytes += unread;
+	f->unread_last = unread;
 	f->retrans += tp->total_retrans;
 	f->srtt_us = tp->srtt_us >> 3;
 	/*
@@ -53,6 +58,23 @@ static __always_inline void state__save(const struct sock *sk, const struct tcp_
 		f->flags |= FACT_TIME_WAIT;
 }
 
+/* The tuple, before a disconnect clears it. */
+static __always_inline void state__save_tuple(const struct sock *sk, struct facts *f)
+{
+	__u16 rport = bpf_ntohs(sk->__sk_common.skc_dport);
+
+	if (!rport)
+		return;
+	f->rport = rport;
+	if (sk->__sk_common.skc_family == AF_INET) {
+		addr__from_v4(f->laddr, sk->__sk_common.skc_rcv_saddr);
+		addr__from_v4(f->raddr, sk->__sk_common.skc_daddr);
+	} else {
+		BPF_CORE_READ_INTO(&f->laddr, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&f->raddr, sk, __sk_common.skc_v6_daddr);
+	}
+}
+
 static __always_inline void state__closed(const struct sock *sk, struct facts *f, int old, __u64 now)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
@@ -60,6 +82,7 @@ static __always_inline void state__closed(const struct sock *sk, struct facts *f
 	if (!tp)
 		return;
 	state__save(sk, tp, f, old);
+	state__save_tuple(sk, f);
 	if (!(f->flags & FACT_CONNECTING))
 		return;
 	if (sk->sk_err)

@@ -24,7 +24,8 @@ struct facts {
 	__u64	accepted;
 	struct ev_owner	owner;
 	struct ev_actor	actor;	/* of the pending connect(), later of the close() */
-	__u8	raddr[ADDR_LEN]; /* that connect() asked for: a failure clears the socket's own */
+	__u8	laddr[ADDR_LEN]; /* of the last connection: a disconnect clears the socket's own */
+	__u8	raddr[ADDR_LEN]; /* the same, or what connect() asked for: a failure clears it too */
 	__u16	rport;
 	__u8	last_state;
 	__u8	pad;
@@ -32,7 +33,7 @@ struct facts {
 	__u32	flags;		/* FACT_* */
 	__u32	retrans;
 	__u32	srtt_us;
-	__u32	pad2;
+	__u32	unread_last;	/* the last connection's part of unread_bytes */
 };
 
 #endif

@@ -27,6 +27,9 @@ enum { SIDE_EITHER, SIDE_LOCAL, SIDE_REMOTE, SIDES };
 /* Rows of filter_ports: one bit a port, a row a side. */
 #define PORT_WORDS	(65536 / 64)
 
+/* Values of filter_pids. */
+enum { FOLLOWED = 1, FOLLOWED_DEAD };
+
 /* What one pass of the snapshot iterator tells of. */
 enum {
 	SNAPSHOT_NEW,		/* sockets older than the start, each once */

@@ -27,14 +27,11 @@
 #define SO_NETNS_COOKIE 71 /* 5.14 */
 #endif
 
-#define FILEID_KERNFS 0xfe /* include/linux/exportfs.h: the id of a cgroup is such a handle */
-#define TIMER_TIME_WAIT                                                                            \
-	3 /* inet_twsk_diag_fill: idiag_timer of a mini-socket, whatever its state */
+#define FILEID_KERNFS      0xfe /* include/linux/exportfs.h: the id of a cgroup is such a handle */
+#define TIMER_TIME_WAIT    3    /* inet_twsk_diag_fill: idiag_timer of any mini-socket */
 #define TCP_BOUND_INACTIVE 13 /* include/net/tcp_states.h, 6.8: asks for sockets that only bound */
 #define FOUND_MAX          65536 /* sockets looked at for one answer */
 #define DIAG_BUFFER        32768
-#define DIAG_TIMEOUT_S     2
-#define BIT(n)             (1u << (n))
 
 struct ask {
 	struct ask_config config;
@@ -44,7 +41,6 @@ struct ask {
 	bool diag_has_bound;   /* sock_diag lists TCP sockets that only bound */
 };
 
-/* One sighting of a socket. */
 struct sighting {
 	struct holder h; /* first: conflict__holder_order() sorts by it */
 	uint64_t cookie; /* that of a TIME_WAIT socket too, where h has 0 */
@@ -67,10 +63,9 @@ static struct sighting *search__add(struct search *s, uint64_t cookie, bool diag
 		size_t room = s->room ? s->room * 2 : 64;
 
 		new = s->n < FOUND_MAX ? reallocarray(s->seen, room, sizeof(*new)) : NULL;
-		if (!new) {
-			s->incomplete = true;
+		s->incomplete |= !new;
+		if (!new)
 			return NULL;
-		}
 		s->seen = new;
 		s->room = room;
 	}
@@ -251,7 +246,7 @@ static int diag__dump(struct search *search, int fd, uint8_t family)
 
 static int diag__open(void)
 {
-	const struct timeval limit = { .tv_sec = DIAG_TIMEOUT_S };
+	const struct timeval limit = { .tv_sec = 2 };
 	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 
 	if (fd < 0)

@@ -29,8 +29,10 @@ const struct hook hooks[] = {
 	SYSCALL(sys_exit_accept4, "accept4() calls"),
 	{ "sched_process_fork", "tp_btf/sched_process_fork", HOOK_BTF, NEED_TREE, true,
 	  "descendants (--follow, trace -- CMD)" },
-	{ "sched_process_free", "tp_btf/sched_process_free", HOOK_BTF, NEED_TREE, true,
+	{ "sched_process_exit", "tp_btf/sched_process_exit", HOOK_BTF, NEED_TREE, true,
 	  "the end of descendants (trace -- CMD)" },
+	{ "sched_process_free", "tp_btf/sched_process_free", HOOK_BTF, NEED_TREE, true,
+	  "when a process number is another's" },
 	{ "snapshot", "iter/task_file", HOOK_ITERATOR, NEED_ALWAYS, true, "sockets older than the start" },
 	{ 0 },
 };

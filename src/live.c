@@ -261,6 +261,30 @@ static void drain(struct live *l)
 		l->ended = true;
 }
 
+/* What the kernel has, kept until the ring has told what it knows of the same sockets. */
+struct found {
+	struct ev_snapshot *list;
+	size_t n, room;
+};
+
+static void collect_found(void *arg, const void *data, size_t size)
+{
+	struct found *f = arg;
+
+	if (size != sizeof(*f->list))
+		return;
+	if (f->n == f->room) {
+		size_t room = f->room ? f->room * 2 : 1024;
+		void *list = reallocarray(f->list, room, sizeof(*f->list));
+
+		if (!list)
+			return;
+		f->list = list;
+		f->room = room;
+	}
+	memcpy(&f->list[f->n++], data, size);
+}
+
 struct dead {
 	const struct tracer *tracer;
 	uint64_t *cookies;
@@ -277,23 +301,29 @@ static void collect_dead(void *arg, uint64_t cookie)
 
 /*
  * After a loss: a socket whose facts are gone is dead, and its close record, if it was not lost, was
- * written before they went: so it is in the ring that is drained in between.
+ * written before they went: so it is in the ring that is drained in between. One that is alive and
+ * still unknown after that has lost its records: its snapshot brings it back.
  */
 static void resync(struct live *l)
 {
 	const struct sock_table *table = pipeline__table(l->pipeline);
 	struct dead d = { .tracer = l->tracer, .cookies = calloc(sock_table__count(table) + 1, sizeof(uint64_t)) };
+	struct found f = { 0 };
 	size_t i;
 
 	if (!d.cookies)
 		return; /* l->resync stays set: tried again at the next tick */
 	l->resync = false;
 	sock_table__each(table, collect_dead, &d);
+	tracer__snapshot(l->tracer, SNAPSHOT_TOLD, 0, collect_found, &f);
 	drain(l);
 	for (i = 0; i < d.n; i++)
 		pipeline__missing(l->pipeline, d.cookies[i], host__now());
 	free(d.cookies);
-	tracer__snapshot(l->tracer, SNAPSHOT_TOLD, 0, on_event, l);
+	for (i = 0; i < f.n; i++)
+		if (tracer__alive(l->tracer, f.list[i].base.sock.cookie))
+			pipeline__event(l->pipeline, &f.list[i], sizeof(f.list[i]));
+	free(f.list);
 }
 
 static void housekeeping(struct live *l)

@@ -323,7 +323,8 @@ static void apply_snapshot(struct entry *e, union event *ev, struct record *r)
 	r->type = RECORD_SNAPSHOT;
 	r->fd = ev->snapshot.fd;
 	r->u.snapshot = &ev->snapshot;
-	e->first_ns = ev->head.boot_ns;
+	if (!ev->base.sock.created_ns)
+		e->first_ns = ev->head.boot_ns;
 }
 
 static void apply_bind(struct entry *e, union event *ev, struct record *r)

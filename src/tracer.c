@@ -38,19 +38,37 @@ struct tracer {
 	uint64_t losses[LOST_KERNEL_REASONS];
 };
 
-/* libbpf's last complaint: what it says beyond an errno. */
-static char complaint[400];
+/* libbpf's first complaint, and the verifier's reason where it is the verifier's: more than an errno. */
+static char complaint[200];
+static char verdict[200];
+
+/* The line before "processed N insns", which is where the verifier says what it does not accept. */
+static void keep_verdict(char *log)
+{
+	char *end = strstr(log, "\nprocessed "), *line;
+
+	if (!end)
+		return;
+	*end = '\0';
+	line = strrchr(log, '\n');
+	snprintf(verdict, sizeof(verdict), ": %.190s", line ? line + 1 : log);
+}
 
 static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
 {
-	char line[sizeof(complaint)];
+	char *line;
 
-	vsnprintf(line, sizeof(line), fmt, args);
-	line[strcspn(line, "\n")] = '\0';
-	if (level == LIBBPF_WARN && !complaint[0] && !strstr(line, "BEGIN PROG LOAD LOG"))
-		memcpy(complaint, line, sizeof(line));
-	if (level == LIBBPF_WARN)
+	if (level != LIBBPF_WARN || vasprintf(&line, fmt, args) < 0)
+		return 0;
+	if (strstr(line, "BEGIN PROG LOAD LOG")) {
+		keep_verdict(line);
+	} else {
+		line[strcspn(line, "\n")] = '\0';
+		if (!complaint[0])
+			snprintf(complaint, sizeof(complaint), "%s", line);
 		log__info("%s", line);
+	}
+	free(line);
 	return 0;
 }
 
@@ -255,15 +273,15 @@ static int put_filters(struct tracer *t, struct tracer_error *why)
 {
 	const struct socket_filter *f = t->config.filter;
 	__u32 i;
-	int err;
+	int err = 0;
 
 	WHY(why, "the filters cannot be set");
-	err = put_set(t->skel->maps.filter_pids, f->pids, f->n_pids, sizeof(f->pids[0]));
+	for (i = 0; i < f->n_pids && !err; i++)
+		err = tracer__follow(t, f->pids[i]);
 	if (!err)
 		err = put_set(t->skel->maps.filter_uids, f->uids, f->n_uids, sizeof(f->uids[0]));
 	if (!err)
 		err = put_set(t->skel->maps.filter_netns, f->netns, f->n_netns, sizeof(f->netns[0]));
-	t->skel->bss->tree_size = f->n_pids;
 	for (i = 0; !err && i < SIDES * PORT_WORDS; i++) {
 		const uint64_t *word = &f->ports[i / PORT_WORDS][i % PORT_WORDS];
 
@@ -361,7 +379,7 @@ int tracer__start(struct tracer *t, struct tracer_error *why)
 	int err = socklife_bpf__load(t->skel);
 
 	if (err) {
-		WHY(why, "the kernel refuses the programs: %s", complaint[0] ? complaint : log__errno(err));
+		WHY(why, "the kernel refuses the programs: %s%s", complaint[0] ? complaint : log__errno(err), verdict);
 		return err;
 	}
 	err = put_filters(t, why);
@@ -504,9 +522,10 @@ void tracer__adopt(struct tracer *t, bool on)
 
 int tracer__follow(struct tracer *t, uint32_t tgid)
 {
-	__u8 one = 1;
+	__u32 state = FOLLOWED;
 
-	if (bpf_map__update_elem(t->skel->maps.filter_pids, &tgid, sizeof(tgid), &one, sizeof(one), BPF_NOEXIST))
+	if (bpf_map__update_elem(t->skel->maps.filter_pids, &tgid, sizeof(tgid), &state, sizeof(state),
+				 BPF_NOEXIST))
 		return -errno;
 	__atomic_add_fetch(&t->skel->bss->tree_size, 1, __ATOMIC_RELAXED);
 	return 0;

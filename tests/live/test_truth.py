@@ -64,7 +64,8 @@ class Strace:
             return
         match = LINE.match(line)
         if not match:
-            if " --- " not in line and "= ?" not in line and "+++ superseded" not in line:
+            # a signal, a call without result, a thread that exec replaced, a call that a kill cut short
+            if not any(word in line for word in (" --- ", "= ?", "+++ superseded", " ???(")):
                 self.unread.append(line)
             return
         _, call, args, result, link, error = match.groups()

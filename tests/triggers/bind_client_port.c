@@ -27,6 +27,7 @@ int main(void)
 	must_fail(try_bind(fd, "127.0.0.1", hear(peer)), EADDRINUSE, "bind");
 	fact_sock("newcomer", fd);
 	close(fd);
+	settle();
 	tell(peer, 0);
 	recv_end(child);
 	close(child);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * bind_in_use HOLDER-ADDRESS NEWCOMER-ADDRESS [reuseaddr] [holder-reuseport] [reuseport] [nobody]: another
- * process listens on a port, and bind() of the same port (as another user with `nobody`) fails with EADDRINUSE.
+ * bind_in_use HOLDER-ADDRESS NEWCOMER-ADDRESS [reuseaddr] [holder-reuseport] [reuseport] [nobody] [hurry]:
+ * another process listens on a port, and bind() of the same port (as another user with `nobody`) fails with EADDRINUSE.
+ * The holder stays for a moment, unless `hurry`.
  */
 #include "trigger.h"
 
@@ -58,6 +59,8 @@ int main(int argc, char **argv)
 	must_fail(try_bind(fd, wanted, port), EADDRINUSE, "bind");
 	fact_sock("newcomer", fd);
 	close(fd);
+	if (!has("hurry"))
+		settle();
 	tell(peer, 0);
 	reap(0);
 	return 0;

@@ -13,6 +13,7 @@ static void second(int first)
 	must_fail(listen(fd, 8), EADDRINUSE, "listen");
 	fact_sock("second", fd);
 	close(fd);
+	settle();
 	tell(first, 0);
 }
 

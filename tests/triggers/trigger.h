@@ -168,6 +168,12 @@ static inline void reap(int sig)
 	}
 }
 
+/* Things stay as they are for a moment: a finding can ask the kernel who holds what. */
+static inline void settle(void)
+{
+	usleep(200 * 1000);
+}
+
 /* --- sockets --- */
 
 union address {
