@@ -229,6 +229,17 @@ static __noinline void peer__emit(const struct sock *sk, struct facts *f, const 
 	emit__end(e);
 }
 
+/* Before anything is remembered or counted of a socket that the filters do not want. */
+static __noinline bool send__admitted(const struct sock *sk, struct facts *f, const struct call *dest)
+{
+	struct ev_sock want = { .rport = dest->port };
+	struct ev_actor actor;
+
+	__builtin_memcpy(want.raddr, dest->addr, ADDR_LEN);
+	actor__fill(&actor);
+	return emit__wanted(sk, f, &actor, &want);
+}
+
 /* An unconnected send: the port is chosen by now (kernel-facts: unconnected autobind). */
 static __always_inline void send__seen(struct bpf_sock_addr *ctx, const __u8 *addr)
 {
@@ -242,6 +253,8 @@ static __always_inline void send__seen(struct bpf_sock_addr *ctx, const __u8 *ad
 	__builtin_memcpy(dest.addr, addr, ADDR_LEN);
 	f = facts__make(cookie, 0);
 	if (!f)
+		return;
+	if (settings.filters && !(f->flags & FACT_ADMITTED) && !send__admitted(sk, f, &dest))
 		return;
 	if (!(f->flags & (FACT_BOUND | FACT_EXISTED | FACT_CONNECTED)) && (f->flags & FACT_CREATED)) {
 		f->flags |= FACT_BOUND;

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /*
  * Read beside net/ipv4/inet_connection_sock.c (inet_csk_get_port) and net/ipv4/udp.c
@@ -196,20 +197,18 @@ __attribute__((format(printf, 2, 3))) static void text__add(struct text *t, cons
 		t->len += (size_t)n < t->size - t->len ? (size_t)n : t->size - t->len - 1;
 }
 
-static void text__duration(struct text *t, uint64_t ns)
+/* A local time of day, with the date where it is not today's. Only the arithmetic of time.h. */
+static void text__since(struct text *t, uint64_t ns, uint64_t now_ns, const struct wall *wall)
 {
-	uint64_t s = ns / SECOND;
+	time_t then = (int64_t)(ns + wall->offset_ns) / (int64_t)SECOND + wall->gmtoff_s;
+	time_t now = (int64_t)(now_ns + wall->offset_ns) / (int64_t)SECOND + wall->gmtoff_s;
+	char buf[64];
+	struct tm tm;
 
-	if (s < 1)
-		text__add(t, "%" PRIu64 "ms", ns / 1000000);
-	else if (s < 60)
-		text__add(t, "%" PRIu64 "s", s);
-	else if (s < 3600)
-		text__add(t, "%" PRIu64 "m%" PRIu64 "s", s / 60, s % 60);
-	else if (s < 86400)
-		text__add(t, "%" PRIu64 "h%" PRIu64 "m", s / 3600, s / 60 % 60);
-	else
-		text__add(t, "%" PRIu64 "d%" PRIu64 "h", s / 86400, s / 3600 % 24);
+	if (!gmtime_r(&then, &tm))
+		return;
+	strftime(buf, sizeof(buf), then / 86400 == now / 86400 ? "%T" : "%F %T", &tm);
+	text__add(t, " since %s", buf);
 }
 
 static void text__address(struct text *t, const uint8_t *addr, uint16_t port)
@@ -242,8 +241,8 @@ static bool holder__same_process(const struct holder *a, const struct holder *b)
 	return a->proc.tgid == b->proc.tgid && a->proc.start_ns == b->proc.start_ns;
 }
 
-/* What the holder does with the port, "listening for 3m12s". */
-static void text__doing(struct text *t, const struct holder *h, uint64_t now_ns)
+/* What the holder does with the port, "listening since 23:48:24". */
+static void text__doing(struct text *t, const struct holder *h, uint64_t now_ns, const struct wall *wall)
 {
 	const struct ev_sock *s = &h->sock;
 
@@ -258,10 +257,8 @@ static void text__doing(struct text *t, const struct holder *h, uint64_t now_ns)
 		text__add(t, "in a connection with ");
 		text__address(t, s->raddr, s->rport);
 	}
-	if (h->since_ns && now_ns >= h->since_ns) {
-		text__add(t, " for ");
-		text__duration(t, now_ns - h->since_ns);
-	}
+	if (h->since_ns && now_ns >= h->since_ns)
+		text__since(t, h->since_ns, now_ns, wall);
 }
 
 static void text__process(struct text *t, const struct holder *h)
@@ -340,7 +337,7 @@ static const char *plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
-static void message__write(struct finding *f, const struct holder *h, size_t n, uint64_t now_ns)
+static void message__write(struct finding *f, const struct holder *h, size_t n, uint64_t now_ns, const struct wall *wall)
 {
 	struct text t = { f->message, sizeof(f->message), 0 };
 	const struct ev_sock *at = n ? &h[0].sock : &f->sock;
@@ -362,7 +359,7 @@ static void message__write(struct finding *f, const struct holder *h, size_t n, 
 		text__add(&t, "%s", join);
 		text__process(&t, c.named[i]);
 		text__add(&t, ", ");
-		text__doing(&t, c.named[i], now_ns);
+		text__doing(&t, c.named[i], now_ns, wall);
 	}
 	if (c.processes > c.n_named)
 		text__add(&t, " and %zu more", c.processes - c.n_named);
@@ -511,8 +508,8 @@ static void advice__write(struct finding *f, enum conflict_rule rule, const stru
 }
 
 void conflict__tell(struct finding *f, enum conflict_rule rule, const struct holder *h, size_t n,
-		    uint64_t now_ns)
+		    uint64_t now_ns, const struct wall *wall)
 {
-	message__write(f, h, n, now_ns);
+	message__write(f, h, n, now_ns, wall);
 	advice__write(f, rule, h);
 }

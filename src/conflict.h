@@ -41,7 +41,7 @@ bool conflict__is_client(const struct ev_sock *holder);
  * conflict, h[0] by `rule`; n 0 and CONFLICT_NONE: nobody was found.
  */
 void conflict__tell(struct finding *f, enum conflict_rule rule, const struct holder *h, size_t n,
-		    uint64_t now_ns);
+		    uint64_t now_ns, const struct wall *wall);
 
 /* For qsort: listeners, what a process holds, orphans, TIME_WAIT; by cookie within each. */
 int conflict__holder_order(const void *a, const void *b);

@@ -15,6 +15,7 @@ const struct detector *const detectors[] = {
 
 struct detect {
 	const struct kernel *kernel;
+	const struct wall *wall;
 	finding_fn *emit;
 	void *arg;
 	size_t current; /* whose hook runs */
@@ -23,7 +24,7 @@ struct detect {
 	uint64_t counts[DETECTORS];
 };
 
-struct detect *detect__new(const struct kernel *k, finding_fn *emit, void *arg)
+struct detect *detect__new(const struct kernel *k, const struct wall *wall, finding_fn *emit, void *arg)
 {
 	struct detect *d = calloc(1, sizeof(*d));
 	size_t i;
@@ -31,6 +32,7 @@ struct detect *detect__new(const struct kernel *k, finding_fn *emit, void *arg)
 	if (!d)
 		return NULL;
 	d->kernel = k;
+	d->wall = wall;
 	d->emit = emit;
 	d->arg = arg;
 	for (i = 0; i < DETECTORS; i++) {
@@ -92,6 +94,11 @@ const uint64_t *detect__counts(const struct detect *d)
 const struct kernel *detect__kernel(const struct detect *d)
 {
 	return d->kernel;
+}
+
+const struct wall *detect__wall(const struct detect *d)
+{
+	return d->wall;
 }
 
 void detect__emit(struct detect *d, const struct finding *f)

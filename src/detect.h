@@ -28,7 +28,7 @@ extern const struct detector *const detectors[];	/* NULL-terminated */
 typedef void finding_fn(void *arg, const struct finding *f);
 
 /* Detectors with their state. Findings go to `emit`; the finding is only valid during the call. NULL: ENOMEM. */
-struct detect *detect__new(const struct kernel *k, finding_fn *emit, void *arg);
+struct detect *detect__new(const struct kernel *k, const struct wall *wall, finding_fn *emit, void *arg);
 void detect__record(struct detect *d, const struct record *r);
 void detect__tick(struct detect *d, uint64_t now_ns);
 void detect__end(struct detect *d, uint64_t now_ns);
@@ -38,6 +38,7 @@ const uint64_t *detect__counts(const struct detect *d);
 
 /* For detectors: */
 const struct kernel *detect__kernel(const struct detect *d);
+const struct wall *detect__wall(const struct detect *d);
 void detect__emit(struct detect *d, const struct finding *f);
 /* FNV-1a, to build keys: start from detect__hash(0, ...) */
 uint64_t detect__hash(uint64_t h, const void *data, size_t len);

@@ -7,7 +7,7 @@ enum role life__role(const struct ev_sock *s)
 {
 	if (s->proto == IPPROTO_UDP)
 		return ROLE_DATAGRAM;
-	if (s->facts & FACT_LISTENED)
+	if ((s->facts & FACT_LISTENED) && !(s->facts & FACT_LISTEN_FAILED))
 		return ROLE_LISTENER;
 	if (s->facts & FACT_PASSIVE)
 		return ROLE_SERVER;

@@ -329,6 +329,7 @@ static void resync(struct live *l)
 static void housekeeping(struct live *l)
 {
 	tracer__refresh(l->tracer);
+	drain(l); /* what came before a loss is told before it, and in the table when that is compared */
 	tracer__losses(l->tracer, on_lost, l);
 	if (l->resync)
 		resync(l);
@@ -467,6 +468,8 @@ static void report_losses(const struct live *l)
 	const uint64_t *lost = pipeline__losses(l->pipeline);
 	int i;
 
+	if (!l->options->json && !l->options->output)
+		return; /* the text says it itself */
 	for (i = 0; i < LOST_REASONS; i++)
 		if (lost[i])
 			log__warn("%llu lost (%s): the stream says when", (unsigned long long)lost[i], lost_names[i]);

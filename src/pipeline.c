@@ -25,21 +25,57 @@ struct pipeline {
 	uint64_t evicted;
 };
 
+/* The kernel's answer, and what joins it from the table. */
+struct holders {
+	struct pipeline *p;
+	struct holder *list;
+	size_t n, from_kernel, max;
+};
+
+static void add_holder(void *arg, const struct holder *h)
+{
+	struct holders *all = arg;
+	struct holder *new;
+	size_t i;
+
+	for (i = 0; i < all->from_kernel; i++)
+		if (all->list[i].sock.cookie == h->sock.cookie)
+			return;
+	if (all->n == all->max)
+		return;
+	new = &all->list[all->n++];
+	*new = *h;
+	if (h->uid_known)
+		kernel__ask(&all->p->kernel, ASK_USER, &h->uid, sizeof(h->uid), new->user, sizeof(new->user) - 1);
+}
+
+/*
+ * The answer comes some milliseconds after the event. A socket whose close is still to be read held
+ * the port then, though the kernel has let it go: the table has it. Since when, only the table knows.
+ */
+static ssize_t complete_holders(struct pipeline *p, const struct ask_holders *q, struct holder *list, ssize_t n,
+				size_t max)
+{
+	struct holders all = { .p = p, .list = list, .max = max / sizeof(*list) };
+	size_t i;
+
+	all.n = all.from_kernel = n > 0 ? n / sizeof(*list) : 0;
+	sock_table__holders(p->table, q, add_holder, &all);
+	for (i = 0; i < all.n; i++)
+		list[i].since_ns = sock_table__since(p->table, list[i].sock.cookie);
+	return all.n ? (ssize_t)(all.n * sizeof(*list)) : n;
+}
+
 static ssize_t answer(void *arg, enum question q, const void *question, size_t len, void *buf, size_t max)
 {
 	struct pipeline *p = arg;
 	ssize_t n = kernel__ask(&p->source, q, question, len, buf, max);
 	struct capture_answer head = { .question = q, .result = n };
-	size_t i;
 
 	if (p->capture)
 		capture__put(p->capture, CAPTURE_ANSWER, &head, sizeof(head), buf, n > 0 ? n : 0);
-	if (q == ASK_HOLDERS && n > 0) {
-		struct holder *h = buf;
-
-		for (i = 0; i < n / sizeof(*h); i++)
-			h[i].since_ns = sock_table__since(p->table, h[i].sock.cookie);
-	}
+	if (q == ASK_HOLDERS)
+		n = complete_holders(p, question, buf, n, max);
 	return n;
 }
 
@@ -120,7 +156,7 @@ struct pipeline *pipeline__new(const struct pipeline_config *c, const struct ker
 	p->capture = capture;
 	p->table = sock_table__new(c->table_size);
 	p->cgroups = cgroup_cache__new(&p->kernel);
-	p->detect = detect__new(&p->kernel, on_finding, p);
+	p->detect = detect__new(&p->kernel, &p->config.wall, on_finding, p);
 	if (p->table && p->cgroups && p->detect)
 		return p;
 	pipeline__free(p);

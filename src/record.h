@@ -11,6 +11,13 @@
 #include <stdint.h>
 #include "events.h"
 
+/* From CLOCK_BOOTTIME to the wall: what the pipeline knows of it. Recorded in captures. */
+struct wall {
+	int64_t	 offset_ns;	/* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	int32_t	 gmtoff_s;	/* of the local zone, 0 with --utc */
+	uint32_t pad;
+};
+
 enum record_type {
 	RECORD_START,
 	RECORD_SNAPSHOT,

@@ -8,13 +8,6 @@
 
 #include "record.h"
 
-/* From CLOCK_BOOTTIME to the wall: what the sinks know of time. Recorded in captures. */
-struct wall {
-	int64_t	 offset_ns;	/* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	int32_t	 gmtoff_s;	/* of the local zone, 0 with --utc */
-	uint32_t pad;
-};
-
 /* A growing output buffer in front of a descriptor. */
 struct out;
 struct out *out__new(int fd);			/* the descriptor stays the caller's. NULL: ENOMEM */

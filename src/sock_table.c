@@ -23,6 +23,7 @@ struct entry {
 	uint32_t next_listener, prev_listener;
 	uint32_t inferred;
 	bool	 listener;
+	bool	 options_known;
 };
 
 struct sock_table {
@@ -396,6 +397,15 @@ static void first_seen(struct entry *e, const union event *ev)
 		e->first_ns = ev->close.established_ns;
 }
 
+/* Only three kinds of event read the socket's options; the others go by the last of those. */
+static void keep_options(struct entry *e, union event *ev)
+{
+	if (ev->head.type == EV_BIND || ev->head.type == EV_LISTEN || ev->head.type == EV_SNAPSHOT)
+		e->options_known = true;
+	else
+		ev->base.sock.options = e->sock.options;
+}
+
 bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, struct life *life)
 {
 	struct ev_sock *s = &ev->base.sock;
@@ -421,6 +431,7 @@ bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, 
 		s->owner = e->sock.owner;
 	if (ev->head.type != EV_STATE)
 		attribute(t, e, ev, r);
+	keep_options(e, ev);
 	e->sock = *s;
 	if (ev->head.type != EV_CLOSE) {
 		appliers[ev->head.type](e, ev, r);
@@ -488,6 +499,26 @@ uint64_t sock_table__since(const struct sock_table *t, uint64_t cookie)
 	if (e->established_ns)
 		return e->established_ns;
 	return e->bound_ns ? e->bound_ns : e->first_ns;
+}
+
+void sock_table__holders(const struct sock_table *t, const struct ask_holders *q,
+			 void (*fn)(void *arg, const struct holder *h), void *arg)
+{
+	uint32_t i;
+
+	for (i = t->oldest; i != NONE; i = t->entries[i].newer) {
+		const struct entry *e = &t->entries[i];
+		struct holder h = { .sock = e->sock, .proc = e->sock.owner, .options_known = e->options_known };
+
+		if (e->sock.lport != q->port || e->sock.netns_cookie != q->netns_cookie ||
+		    e->sock.proto != q->proto || e->sock.cookie == q->except)
+			continue;
+		if (same_process(&e->actor.proc, &e->sock.owner)) {
+			h.uid_known = true;
+			h.uid = h.sock_uid = e->actor.uid;
+		}
+		fn(arg, &h);
+	}
 }
 
 void sock_table__each(const struct sock_table *t, void (*fn)(void *arg, uint64_t cookie), void *arg)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include "decode.h"
+#include "kernel.h"
 #include "record.h"
 
 struct sock_table;
@@ -37,6 +38,12 @@ size_t sock_table__count(const struct sock_table *t);
 uint64_t sock_table__evicted(const struct sock_table *t);
 /* Since when a socket listens, else is bound or known; 0: not in the table. */
 uint64_t sock_table__since(const struct sock_table *t, uint64_t cookie);
+/*
+ * The open sockets with this local port: for those that the kernel has meanwhile let go. uid and
+ * process are the owner's, as far as known; user and since_ns stay empty.
+ */
+void sock_table__holders(const struct sock_table *t, const struct ask_holders *q,
+			 void (*fn)(void *arg, const struct holder *h), void *arg);
 /* Each open socket's cookie, in the order of their coming. */
 void sock_table__each(const struct sock_table *t, void (*fn)(void *arg, uint64_t cookie), void *arg);
 

@@ -258,7 +258,7 @@ static void conflicts__met(struct conflicts *all, struct detect *d, struct findi
 	}
 	holders = holders__hash(all->answer, n);
 	f->key = detect__hash(subject, &holders, sizeof(holders));
-	conflict__tell(f, rule, all->answer, n, now_ns);
+	conflict__tell(f, rule, all->answer, n, now_ns, detect__wall(d));
 	same = conflicts__of_key(all, f->key);
 	if (same) {
 		conflict__refresh(same, f);

@@ -383,7 +383,7 @@ static void detail_close(struct buf *b, const struct record *r)
 	if (sink__has_counters(r) && l->unread_bytes)
 		put_number(b, " unread ", l->unread_bytes);
 	if (l->closed_by_exit)
-		buf__str(b, " killed");
+		buf__str(b, " exit");
 	put_closer(b, r);
 }
 

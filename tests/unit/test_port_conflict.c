@@ -58,6 +58,8 @@ static void heard(void *arg, const struct finding *f)
 		b->said[b->n_said++] = *f;
 }
 
+static const struct wall wall = { .offset_ns = 0 };
+
 static int setup(void **state)
 {
 	struct bench *b = calloc(1, sizeof(*b));
@@ -65,7 +67,7 @@ static int setup(void **state)
 	if (!b)
 		return -1;
 	b->kernel = (struct kernel){ .ask = stub_ask, .arg = b };
-	b->d = detect__new(&b->kernel, heard, b);
+	b->d = detect__new(&b->kernel, &wall, heard, b);
 	*state = b;
 	return b->d ? 0 : -1;
 }

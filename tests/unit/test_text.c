@@ -268,7 +268,7 @@ static void test_close(void **state)
 	want_output(
 		&r, AT
 		"close    tcp       812 nginx            127.0.0.1:41234       10.0.0.1:80           "
-		"1.9ms tx 78 rx 853 local-close time-wait unacked 7 unread 5 killed by 9001 a\\x20b\n");
+		"1.9ms tx 78 rx 853 local-close time-wait unacked 7 unread 5 exit by 9001 a\\x20b\n");
 	l = (struct life){ .role = ROLE_LISTENER,
 			   .reason = REASON_CLOSED,
 			   .accepted = 3,
