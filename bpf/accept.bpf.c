@@ -16,7 +16,8 @@ static __always_inline struct facts *accept__listener(__u16 lport)
 	return facts__make(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter), 0);
 }
 
-static __noinline void accept__emit(const struct sock *sk, struct facts *f, __u64 listener, int ret, __u64 now)
+static __noinline void accept__emit(const struct sock *sk, struct facts *f, __u64 listener, int ret,
+				    __u64 now)
 {
 	struct ev_actor actor;
 	struct ev_accept *e;
@@ -54,7 +55,8 @@ static __always_inline int accept__returned(long ret)
 		return 0;
 	}
 	sk = task__sock(ret);
-	if (!sk || !sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol)))
+	if (!sk || !sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family),
+				 BPF_CORE_READ(sk, sk_protocol)))
 		return 0;
 	f = facts__make(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter), now);
 	if (!f) {

@@ -37,13 +37,14 @@ int bind6(struct bpf_sock_addr *ctx)
 {
 	__u8 addr[ADDR_LEN];
 
-	addr__from_words(addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
+	addr__from_words(addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
+			 ctx->user_ip6[3]);
 	bind__asked(ctx, addr);
 	return 1;
 }
 
-static __noinline void bind__emit(const struct sock *sk, struct facts *f, const struct call *call, int error,
-				  __u8 automatic)
+static __noinline void bind__emit(const struct sock *sk, struct facts *f, const struct call *call,
+				  int error, __u8 automatic)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct ev_actor actor;
@@ -230,7 +231,8 @@ static __noinline void peer__emit(const struct sock *sk, struct facts *f, const 
 }
 
 /* Before anything is remembered or counted of a socket that the filters do not want. */
-static __noinline bool send__admitted(const struct sock *sk, struct facts *f, const struct call *dest)
+static __noinline bool send__admitted(const struct sock *sk, struct facts *f,
+				      const struct call *dest)
 {
 	struct ev_sock want = { .rport = dest->port };
 	struct ev_actor actor;
@@ -256,7 +258,8 @@ static __always_inline void send__seen(struct bpf_sock_addr *ctx, const __u8 *ad
 		return;
 	if (settings.filters && !(f->flags & FACT_ADMITTED) && !send__admitted(sk, f, &dest))
 		return;
-	if (!(f->flags & (FACT_BOUND | FACT_EXISTED | FACT_CONNECTED)) && (f->flags & FACT_CREATED)) {
+	if (!(f->flags & (FACT_BOUND | FACT_EXISTED | FACT_CONNECTED)) &&
+	    (f->flags & FACT_CREATED)) {
 		f->flags |= FACT_BOUND;
 		bind__emit(sk, f, NULL, 0, 1);
 	}
@@ -279,7 +282,8 @@ int sendmsg6(struct bpf_sock_addr *ctx)
 {
 	__u8 addr[ADDR_LEN];
 
-	addr__from_words(addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
+	addr__from_words(addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
+			 ctx->user_ip6[3]);
 	send__seen(ctx, addr);
 	return 1;
 }

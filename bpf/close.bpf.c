@@ -5,10 +5,11 @@
  */
 #include "connect.bpf.h"
 
-#define PF_EXITING	0x00000004	/* include/linux/sched.h */
-#define PF_KTHREAD	0x00200000
+#define PF_EXITING 0x00000004 /* include/linux/sched.h */
+#define PF_KTHREAD 0x00200000
 
-static __always_inline void close__emit(const struct sock *sk, struct facts *f, __u64 now, const bool direct)
+static __always_inline void close__emit(const struct sock *sk, struct facts *f, __u64 now,
+					const bool direct)
 {
 	struct ev_close *e;
 

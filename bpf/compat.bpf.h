@@ -15,9 +15,9 @@ struct inet_sock___bits {
 	__u8 freebind : 1, transparent : 1, bind_address_no_port : 1;
 } __attribute__((preserve_access_index));
 
-#define INET_FLAGS_FREEBIND		11
-#define INET_FLAGS_TRANSPARENT		15
-#define INET_FLAGS_BIND_ADDRESS_NO_PORT	18
+#define INET_FLAGS_FREEBIND             11
+#define INET_FLAGS_TRANSPARENT          15
+#define INET_FLAGS_BIND_ADDRESS_NO_PORT 18
 
 static __always_inline __u32 compat__inet_options(const struct sock *sk)
 {

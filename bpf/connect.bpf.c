@@ -6,7 +6,7 @@
  */
 #include "connect.bpf.h"
 
-#define O_NONBLOCK	04000
+#define O_NONBLOCK 04000
 
 static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 *addr)
 {
@@ -25,9 +25,9 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 		connect__outcome(sk, f, 0, CONNECT_ABANDONED, now);
 	if (f->flags & FACT_ESTABLISHED)
 		f->flags |= FACT_REUSED;
-	f->flags &= ~(FACT_SYN_SENT | FACT_FIN_SENT | FACT_ASYNC | FACT_CONNECT_FAILED | FACT_ABANDONED |
-		      FACT_LOCAL_FIRST | FACT_REMOTE_FIRST | FACT_RST_RECEIVED | FACT_RST_SENT |
-		      FACT_TIME_WAIT);
+	f->flags &= ~(FACT_SYN_SENT | FACT_FIN_SENT | FACT_ASYNC | FACT_CONNECT_FAILED |
+		      FACT_ABANDONED | FACT_LOCAL_FIRST | FACT_REMOTE_FIRST | FACT_RST_RECEIVED |
+		      FACT_RST_SENT | FACT_TIME_WAIT);
 	f->flags |= FACT_CONNECTING;
 	f->connect_ns = now;
 	f->rport = bpf_ntohs(ctx->user_port);
@@ -65,7 +65,8 @@ int connect6(struct bpf_sock_addr *ctx)
 {
 	__u8 addr[ADDR_LEN];
 
-	addr__from_words(addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
+	addr__from_words(addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
+			 ctx->user_ip6[3]);
 	return connect__asked(ctx, addr);
 }
 
@@ -79,7 +80,8 @@ static __always_inline bool connect__undecided(long ret)
 /* Refused before the connect hook ran, and not the late echo of an asynchronous failure. */
 static __always_inline bool connect__refused_early(long ret)
 {
-	return ret == -EINVAL || ret == -EAFNOSUPPORT || ret == -EPERM || ret == -EACCES || ret == -EAGAIN;
+	return ret == -EINVAL || ret == -EAFNOSUPPORT || ret == -EPERM || ret == -EACCES ||
+	       ret == -EAGAIN;
 }
 
 SEC("tracepoint/syscalls/sys_exit_connect")

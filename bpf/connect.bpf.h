@@ -13,7 +13,8 @@ enum { CONNECT_DECIDED, CONNECT_ABANDONED };
  * `error` is 0 or -errno. A SYN went out when snd_nxt has moved past snd_una: tcp_connect() sets them
  * equal and queues the SYN after; a port that could not be had leaves both 0.
  */
-static __noinline void connect__emit(const struct sock *sk, struct facts *f, int error, int how, __u64 now)
+static __noinline void connect__emit(const struct sock *sk, struct facts *f, int error, int how,
+				     __u64 now)
 {
 	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
 	struct ev_actor *actor = &f->actor;
@@ -38,8 +39,8 @@ static __noinline void connect__emit(const struct sock *sk, struct facts *f, int
 	emit__end(e);
 }
 
-static __always_inline void connect__outcome(const struct sock *sk, struct facts *f, int error, int how,
-					     __u64 now)
+static __always_inline void connect__outcome(const struct sock *sk, struct facts *f, int error,
+					     int how, __u64 now)
 {
 	f->flags &= ~FACT_CONNECTING;
 	if (how == CONNECT_ABANDONED) {

@@ -96,7 +96,9 @@ static __always_inline bool sock__wanted(__u16 family, __u16 protocol)
 {
 	if (family == AF_INET ? !settings.ipv4 : family == AF_INET6 ? !settings.ipv6 : true)
 		return false;
-	return protocol == IPPROTO_TCP ? settings.tcp : protocol == IPPROTO_UDP ? settings.udp : false;
+	return protocol == IPPROTO_TCP ? settings.tcp :
+	       protocol == IPPROTO_UDP ? settings.udp :
+					 false;
 }
 
 /*
@@ -104,8 +106,8 @@ static __always_inline bool sock__wanted(__u16 family, __u16 protocol)
  * connect() clears the destination (tcp_v4_connect), a reset by this end both addresses
  * (tcp_disconnect): the facts keep them.
  */
-static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk, const struct facts *f,
-				       const bool direct)
+static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk,
+				       const struct facts *f, const bool direct)
 {
 	struct net *net;
 
@@ -210,7 +212,8 @@ static __always_inline bool filter__tuple(const struct ev_sock *s)
 	const __u32 on = settings.filters;
 	__u32 netns = s->netns;
 
-	if ((on & FILTER_PORT) && !filter__port(SIDE_EITHER, s->lport) && !filter__port(SIDE_EITHER, s->rport))
+	if ((on & FILTER_PORT) && !filter__port(SIDE_EITHER, s->lport) &&
+	    !filter__port(SIDE_EITHER, s->rport))
 		return false;
 	if ((on & FILTER_LPORT) && !filter__port(SIDE_LOCAL, s->lport))
 		return false;
@@ -230,8 +233,8 @@ static __always_inline bool filter__tuple(const struct ev_sock *s)
  * Whether this socket's records are wanted. One match admits it until its close. `want`, where not
  * NULL, is a tuple that says more than the socket's own (a bind() that failed, a datagram's peer).
  */
-static __noinline bool filter__match(const struct sock *sk, struct facts *f, const struct ev_actor *a,
-				     const struct ev_sock *want)
+static __noinline bool filter__match(const struct sock *sk, struct facts *f,
+				     const struct ev_actor *a, const struct ev_sock *want)
 {
 	struct ev_sock s;
 
@@ -251,8 +254,8 @@ static __noinline bool filter__match(const struct sock *sk, struct facts *f, con
 	return filter__tuple(&s);
 }
 
-static __always_inline bool emit__wanted(const struct sock *sk, struct facts *f, const struct ev_actor *a,
-					 const struct ev_sock *want)
+static __always_inline bool emit__wanted(const struct sock *sk, struct facts *f,
+					 const struct ev_actor *a, const struct ev_sock *want)
 {
 	if (f->flags & FACT_IGNORED)
 		return false;
@@ -266,7 +269,8 @@ static __always_inline bool emit__wanted(const struct sock *sk, struct facts *f,
 
 /* Room for a record in the ring, its head and socket filled. NULL, and counted, when it is full. */
 static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, const struct sock *sk,
-					 struct facts *f, const struct ev_actor *a, const bool direct)
+					 struct facts *f, const struct ev_actor *a,
+					 const bool direct)
 {
 	struct ev_base *b = bpf_ringbuf_reserve(&ring, size, 0);
 

@@ -91,8 +91,9 @@ static __always_inline __u32 pid__in_namespace(struct pid *pid, __u32 outside)
 	__u32 level = pid ? pid->level : 0, nr = outside;
 
 	if (level)
-		bpf_probe_read_kernel(&nr, sizeof(nr), (void *)&pid->numbers[0].nr +
-				      level * bpf_core_type_size(struct upid));
+		bpf_probe_read_kernel(&nr, sizeof(nr),
+				      (void *)&pid->numbers[0].nr +
+					      level * bpf_core_type_size(struct upid));
 	return nr;
 }
 

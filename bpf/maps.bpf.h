@@ -16,10 +16,10 @@
 #include "facts.h"
 #include "settings.h"
 
-#define AF_INET		2
-#define AF_INET6	10
-#define IPPROTO_TCP	6
-#define IPPROTO_UDP	17
+#define AF_INET     2
+#define AF_INET6    10
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 
 extern const volatile struct settings settings;
 
@@ -66,33 +66,33 @@ struct {
 enum { CALL_BIND = 1, CALL_UDP_CONNECT, CALL_LISTENER_CLOSE };
 
 struct call {
-	__u64	cookie;
-	__u8	addr[ADDR_LEN];
-	__u16	port;
-	__u8	kind;
-	__u8	pad[5];
+	__u64 cookie;
+	__u8 addr[ADDR_LEN];
+	__u16 port;
+	__u8 kind;
+	__u8 pad[5];
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SCRATCH_MAX);
-	__type(key, __u64);	/* pid_tgid */
+	__type(key, __u64); /* pid_tgid */
 	__type(value, struct call);
 } calls __weak SEC(".maps");
 
 /* Destinations of an unconnected UDP socket, as 64-bit hashes. */
 struct peers {
-	__u64	last;
-	__u64	hash[PEERS_PER_SOCK];
-	__u32	count;
-	__u32	pad;
+	__u64 last;
+	__u64 hash[PEERS_PER_SOCK];
+	__u32 count;
+	__u32 pad;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, PEER_SOCKS_MAX);
-	__type(key, __u64);	/* cookie */
+	__type(key, __u64); /* cookie */
 	__type(value, struct peers);
 } udp_peers __weak SEC(".maps");
 
@@ -107,8 +107,8 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TREE_MAX);
-	__type(key, __u32);	/* thread group */
-	__type(value, __u32);	/* FOLLOWED, FOLLOWED_DEAD */
+	__type(key, __u32);   /* thread group */
+	__type(value, __u32); /* FOLLOWED, FOLLOWED_DEAD */
 } filter_pids __weak SEC(".maps");
 
 struct {
@@ -121,20 +121,20 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, FILTER_SET_MAX);
-	__type(key, __u32);	/* inode of the network namespace */
+	__type(key, __u32); /* inode of the network namespace */
 	__type(value, __u8);
 } filter_netns __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, FILTER_SET_MAX);
-	__type(key, __u64);	/* cgroup id */
+	__type(key, __u64); /* cgroup id */
 	__type(value, __u8);
 } filter_cgroups __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SIDES * PORT_WORDS);
+	__uint(max_entries, SIDES *PORT_WORDS);
 	__type(key, __u32);
 	__type(value, __u64);
 } filter_ports __weak SEC(".maps");

@@ -9,7 +9,7 @@
 
 /* What one pass wants: set by userspace before it reads (tracer.c). */
 volatile __u8 snapshot_mode = SNAPSHOT_NEW;
-volatile __u16 snapshot_port = 0;	/* only this local port; 0: any */
+volatile __u16 snapshot_port = 0; /* only this local port; 0: any */
 
 /* The process whose descriptor was found: not the running one, which is socklife itself. */
 static __always_inline void actor__of(struct ev_actor *a, struct task_struct *task)
@@ -27,7 +27,8 @@ static __always_inline void actor__of(struct ev_actor *a, struct task_struct *ta
 	a->nspid = pid__in_namespace(leader->thread_pid, task->tgid);
 	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	a->cgroup_id = cgroup;
-	a->pad = (settings.filters & FILTER_CGROUP) && bpf_map_lookup_elem(&filter_cgroups, &cgroup);
+	a->pad = (settings.filters & FILTER_CGROUP) &&
+		 bpf_map_lookup_elem(&filter_cgroups, &cgroup);
 }
 
 /* The record being made: too large for the stack. One reader at a time, which userspace is. */
@@ -76,7 +77,8 @@ static __always_inline __u32 snapshot__past(const struct sock *sk)
 }
 
 /* True where this socket is to be told of; the first pass that meets one makes its holder the owner. */
-static __always_inline bool snapshot__wants(const struct sock *sk, struct facts *f, const struct ev_actor *a)
+static __always_inline bool snapshot__wants(const struct sock *sk, struct facts *f,
+					    const struct ev_actor *a)
 {
 	switch (snapshot_mode) {
 	case SNAPSHOT_HOLDERS:
@@ -95,8 +97,7 @@ static __always_inline bool snapshot__port(const struct sock *sk)
 {
 	__u16 port = snapshot_port;
 
-	return !port || sk->__sk_common.skc_num == port ||
-	       sock__sport(sk) == port;
+	return !port || sk->__sk_common.skc_num == port || sock__sport(sk) == port;
 }
 
 SEC("iter/task_file")
@@ -118,8 +119,8 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || !sock__wanted(sk->__sk_common.skc_family, sk->sk_protocol) || sock__is_kernel(sk, true) ||
-	    !snapshot__port(sk))
+	if (!sk || !sock__wanted(sk->__sk_common.skc_family, sk->sk_protocol) ||
+	    sock__is_kernel(sk, true) || !snapshot__port(sk))
 		return 0;
 	now = bpf_ktime_get_boot_ns();
 	f = facts__make(bpf_get_socket_cookie(sk), now);

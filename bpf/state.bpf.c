@@ -16,7 +16,8 @@ static __always_inline bool sock__done(const struct sock *sk)
  * and the FIN take a sequence number each; bytes_acked counts them when they were acknowledged, and
  * write_seq - snd_una holds them while they were not (kernel-facts: bytes).
  */
-static __always_inline void state__save(const struct sock *sk, const struct tcp_sock *tp, struct facts *f, int old)
+static __always_inline void state__save(const struct sock *sk, const struct tcp_sock *tp,
+					struct facts *f, int old)
 {
 	__u64 acked = tp->bytes_acked, received = tp->bytes_received;
 	__u32 unacked = tp->write_seq - tp->snd_una, unread = tp->rcv_nxt - tp->copied_seq;
@@ -54,7 +55,8 @@ static __always_inline void state__save(const struct sock *sk, const struct tcp_
 	 * Both hand the tuple to a mini-socket (tcp_time_wait); a reset received shows in sk_err, one
 	 * sent follows and takes this back (tcp_send_reset).
 	 */
-	if ((old == TCP_FIN_WAIT2 || old == TCP_CLOSING) && !sk->sk_err && !(f->flags & FACT_RST_RECEIVED))
+	if ((old == TCP_FIN_WAIT2 || old == TCP_CLOSING) && !sk->sk_err &&
+	    !(f->flags & FACT_RST_RECEIVED))
 		f->flags |= FACT_TIME_WAIT;
 }
 
@@ -75,7 +77,8 @@ static __always_inline void state__save_tuple(const struct sock *sk, struct fact
 	}
 }
 
-static __always_inline void state__closed(const struct sock *sk, struct facts *f, int old, __u64 now)
+static __always_inline void state__closed(const struct sock *sk, struct facts *f, int old,
+					  __u64 now)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 
@@ -92,7 +95,8 @@ static __always_inline void state__closed(const struct sock *sk, struct facts *f
 	/* else no port was to be had: sys_exit_connect says so */
 }
 
-static __always_inline void state__changed(const struct sock *sk, struct facts *f, int old, int new, __u64 now)
+static __always_inline void state__changed(const struct sock *sk, struct facts *f, int old, int new,
+					   __u64 now)
 {
 	switch (new) {
 	case TCP_SYN_SENT:
@@ -124,7 +128,8 @@ static __always_inline void state__changed(const struct sock *sk, struct facts *
 	}
 }
 
-static __noinline void state__emit(const struct sock *sk, struct facts *f, __u8 old, __u8 new, __u64 now)
+static __noinline void state__emit(const struct sock *sk, struct facts *f, __u8 old, __u8 new,
+				   __u64 now)
 {
 	struct ev_actor nobody = {};
 	struct ev_state *e;
@@ -148,7 +153,7 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 	__u64 now;
 
 	/* LISTEN->SYN_RECV is a child being copied: it may still carry its listener's cookie */
-	if (sk->sk_protocol != IPPROTO_TCP || (new == TCP_SYN_RECV && old == TCP_LISTEN))
+	if (sk->sk_protocol != IPPROTO_TCP || (new == TCP_SYN_RECV &&old == TCP_LISTEN))
 		return 0;
 	if (!sock__wanted(sk->__sk_common.skc_family, IPPROTO_TCP))
 		return 0;

@@ -9,7 +9,7 @@
 #include "emit.bpf.h"
 #include <asm-generic/errno.h>
 
-#define ERESTARTSYS	512	/* include/linux/errno.h: the call starts again after the signal */
+#define ERESTARTSYS 512 /* include/linux/errno.h: the call starts again after the signal */
 
 static __always_inline int syscall__fd(void)
 {
@@ -30,7 +30,8 @@ static __always_inline struct facts *syscall__facts(struct sock **skp, __u64 now
 	struct sock *sk = task__sock(syscall__fd());
 
 	*skp = sk;
-	if (!sk || !sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol)))
+	if (!sk || !sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family),
+				 BPF_CORE_READ(sk, sk_protocol)))
 		return NULL;
 	return facts__make(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter), now);
 }

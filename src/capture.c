@@ -46,8 +46,8 @@ fail:
 	return NULL;
 }
 
-void capture__put(struct capture_writer *w, enum capture_kind kind, const void *a, size_t a_len, const void *b,
-		  size_t b_len)
+void capture__put(struct capture_writer *w, enum capture_kind kind, const void *a, size_t a_len,
+		  const void *b, size_t b_len)
 {
 	struct chunk_head head = { .kind = kind, .len = a_len + b_len };
 
@@ -116,7 +116,8 @@ int capture__next(struct capture_reader *r, struct capture_chunk *chunk)
 	chunk->offset = r->offset;
 	if (!got && feof(r->file))
 		return 0;
-	if (got != sizeof(head) || !head.kind || head.kind >= CAPTURE_KINDS || head.len > CAPTURE_CHUNK_MAX)
+	if (got != sizeof(head) || !head.kind || head.kind >= CAPTURE_KINDS ||
+	    head.len > CAPTURE_CHUNK_MAX)
 		return -EBADMSG;
 	if (head.len && fread(r->buf, head.len, 1, r->file) != 1)
 		return -EBADMSG;

@@ -14,24 +14,24 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define CAPTURE_VERSION 1
+#define CAPTURE_VERSION   1
 #define CAPTURE_CHUNK_MAX (1u << 20)
 
 enum capture_kind {
-	CAPTURE_START = 1,	/* what pipeline__new() was given: strings and struct capture_start */
-	CAPTURE_EVENT,		/* one raw event */
-	CAPTURE_LOST,		/* struct lost */
-	CAPTURE_TICK,		/* struct capture_tick */
-	CAPTURE_MISSING,	/* struct capture_missing */
-	CAPTURE_ANSWER,		/* struct capture_answer, then the answer */
-	CAPTURE_STOP,		/* struct ending (pipeline.h) */
+	CAPTURE_START = 1, /* what pipeline__new() was given: strings and struct capture_start */
+	CAPTURE_EVENT,     /* one raw event */
+	CAPTURE_LOST,      /* struct lost */
+	CAPTURE_TICK,      /* struct capture_tick */
+	CAPTURE_MISSING,   /* struct capture_missing */
+	CAPTURE_ANSWER,    /* struct capture_answer, then the answer */
+	CAPTURE_STOP,      /* struct ending (pipeline.h) */
 	CAPTURE_KINDS
 };
 
 /* Also what CAPTURE_START begins with. */
 struct capture_tick {
 	uint64_t now_ns;
-	int64_t	 gmtoff_s;
+	int64_t gmtoff_s;
 };
 
 struct capture_missing {
@@ -41,7 +41,7 @@ struct capture_missing {
 
 struct capture_answer {
 	uint64_t question;
-	int64_t	 result;	/* of kernel__ask() */
+	int64_t result; /* of kernel__ask() */
 };
 
 struct capture_writer;
@@ -49,16 +49,16 @@ struct capture_writer;
 /* Creates or truncates the file, mode 0600. NULL with errno set. */
 struct capture_writer *capture__create(const char *path);
 /* Never fails; what went wrong is told by capture__flush(). */
-void capture__put(struct capture_writer *w, enum capture_kind kind, const void *a, size_t a_len, const void *b,
-		  size_t b_len);
-int capture__flush(struct capture_writer *w);	/* 0 or -errno */
-void capture__close(struct capture_writer *w);	/* flushes; accepts NULL */
+void capture__put(struct capture_writer *w, enum capture_kind kind, const void *a, size_t a_len,
+		  const void *b, size_t b_len);
+int capture__flush(struct capture_writer *w);  /* 0 or -errno */
+void capture__close(struct capture_writer *w); /* flushes; accepts NULL */
 
 struct capture_chunk {
 	enum capture_kind kind;
 	uint32_t len;
-	unsigned char *data;	/* valid until the next read; 8-byte aligned */
-	uint64_t offset;	/* of the chunk in the file, for messages */
+	unsigned char *data; /* valid until the next read; 8-byte aligned */
+	uint64_t offset;     /* of the chunk in the file, for messages */
 };
 
 struct capture_reader;

@@ -15,7 +15,7 @@
 #include "cgroup.h"
 
 #define CGROUP_ROOT_INODE 1 /* kernfs: the root of a hierarchy, not of a cgroup namespace */
-#define TREE_DEPTH_MAX	  32
+#define TREE_DEPTH_MAX    32
 
 /*
  * A mount that is in no mount table: fsopen(2), Linux 5.2. fsmount() gives an O_PATH descriptor, which
@@ -138,7 +138,8 @@ static bool named(const char *name, const struct socket_filter *f)
 }
 
 /* Takes over `dir`. `inside`: below a wanted cgroup, so all are wanted. */
-static void walk(struct collected *c, int dir, const struct socket_filter *f, bool inside, int depth)
+static void walk(struct collected *c, int dir, const struct socket_filter *f, bool inside,
+		 int depth)
 {
 	struct dirent *entry;
 	DIR *d = fdopendir(dir);

@@ -9,7 +9,7 @@
 
 struct cached {
 	uint64_t id;
-	char *path;	/* NULL: the cgroup was gone */
+	char *path; /* NULL: the cgroup was gone */
 	char container[CONTAINER_ID_LEN + 1];
 };
 
@@ -76,7 +76,8 @@ static void load(struct cgroup_cache *c, struct cached *e, uint64_t id)
 	container_id__from_path(path, e->container);
 }
 
-void cgroup_cache__find(struct cgroup_cache *c, uint64_t id, const char **path, const char **container)
+void cgroup_cache__find(struct cgroup_cache *c, uint64_t id, const char **path,
+			const char **container)
 {
 	struct cached *e = &c->entries[id & (CACHE_SIZE - 1)];
 

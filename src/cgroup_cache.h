@@ -13,7 +13,8 @@ struct cgroup_cache;
 struct cgroup_cache *cgroup_cache__new(const struct kernel *k);
 void cgroup_cache__free(struct cgroup_cache *c);
 /* Either becomes NULL where it is not known; valid until the next call. */
-void cgroup_cache__find(struct cgroup_cache *c, uint64_t id, const char **path, const char **container);
+void cgroup_cache__find(struct cgroup_cache *c, uint64_t id, const char **path,
+			const char **container);
 
 /*
  * The container id in a cgroup path: the last run of 64 lower-case hex digits, as Docker, containerd,

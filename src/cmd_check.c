@@ -31,7 +31,8 @@ static void report_text(struct check *c, const struct hook_status *s)
 
 	snprintf(line, sizeof(line), "%-32s %-10s %-8s%s%s%s%s\n", s->name, s->kind, verdict,
 		 s->error ? log__errno(s->error) : "", s->error ? ": without it no telling " : "",
-		 s->error ? s->without : "", !s->error && !s->wanted ? "only with --follow or -- CMD" : "");
+		 s->error ? s->without : "",
+		 !s->error && !s->wanted ? "only with --follow or -- CMD" : "");
 	put(c, line);
 }
 
@@ -42,9 +43,12 @@ static void report_json(struct check *c, const struct hook_status *s)
 
 	if (s->error)
 		snprintf(error, sizeof(error), ",\"error\":\"%s\"", log__errno(s->error));
-	snprintf(line, sizeof(line), "%s{\"hook\":\"%s\",\"kind\":\"%s\",\"works\":%s,\"required\":%s,\"used\":%s,"
-		 "\"without\":\"%s\"%s}", c->first ? "" : ",", s->name, s->kind, s->error ? "false" : "true",
-		 s->required ? "true" : "false", s->wanted && !s->error ? "true" : "false", s->without, error);
+	snprintf(line, sizeof(line),
+		 "%s{\"hook\":\"%s\",\"kind\":\"%s\",\"works\":%s,\"required\":%s,\"used\":%s,"
+		 "\"without\":\"%s\"%s}",
+		 c->first ? "" : ",", s->name, s->kind, s->error ? "false" : "true",
+		 s->required ? "true" : "false", s->wanted && !s->error ? "true" : "false",
+		 s->without, error);
 	c->first = false;
 	put(c, line);
 }
@@ -68,11 +72,12 @@ static void begin(struct check *c, const struct start *host)
 	char line[512];
 
 	if (c->options->json)
-		snprintf(line, sizeof(line), "{\"v\":1,\"version\":\"%s\",\"kernel\":\"%s\",\"hooks\":[", host->version,
+		snprintf(line, sizeof(line),
+			 "{\"v\":1,\"version\":\"%s\",\"kernel\":\"%s\",\"hooks\":[", host->version,
 			 host->kernel);
 	else
-		snprintf(line, sizeof(line), "socklife %s on Linux %s\n%-32s %-10s %s\n", host->version, host->kernel,
-			 "HOOK", "KIND", "VERDICT");
+		snprintf(line, sizeof(line), "socklife %s on Linux %s\n%-32s %-10s %s\n",
+			 host->version, host->kernel, "HOOK", "KIND", "VERDICT");
 	put(c, line);
 }
 
@@ -81,13 +86,16 @@ static void end(struct check *c)
 	char line[256];
 
 	if (c->options->json)
-		snprintf(line, sizeof(line), "],\"ok\":%s}\n", c->missing_required ? "false" : "true");
+		snprintf(line, sizeof(line), "],\"ok\":%s}\n",
+			 c->missing_required ? "false" : "true");
 	else if (c->missing_required)
-		snprintf(line, sizeof(line), "socklife cannot trace here: %d required hook%s missing\n",
+		snprintf(line, sizeof(line),
+			 "socklife cannot trace here: %d required hook%s missing\n",
 			 c->missing_required, c->missing_required > 1 ? "s are" : " is");
 	else
 		snprintf(line, sizeof(line), "socklife can trace here%s\n",
-			 c->missing_optional ? ", with what is said above left out" : "; nothing is left out");
+			 c->missing_optional ? ", with what is said above left out" :
+					       "; nothing is left out");
 	put(c, line);
 }
 

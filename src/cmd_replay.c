@@ -14,8 +14,8 @@ struct replay {
 	struct capture_reader *reader;
 	struct pipeline *pipeline;
 	struct output output;
-	uint64_t last[16384 / sizeof(uint64_t)];	/* START's chunk: the pipeline keeps its strings */
-	bool	 damaged;
+	uint64_t last[16384 / sizeof(uint64_t)]; /* START's chunk: the pipeline keeps its strings */
+	bool damaged;
 	uint64_t damaged_at;
 };
 
@@ -31,7 +31,8 @@ static bool next(struct replay *r, struct capture_chunk *chunk)
 }
 
 /* What the kernel answered then. Anything else in its place means that the file is not whole. */
-static ssize_t answer(void *arg, enum question q, const void *question, size_t len, void *buf, size_t max)
+static ssize_t answer(void *arg, enum question q, const void *question, size_t len, void *buf,
+		      size_t max)
 {
 	struct replay *r = arg;
 	struct capture_answer head;
@@ -44,8 +45,9 @@ static ssize_t answer(void *arg, enum question q, const void *question, size_t l
 	if (chunk.kind != CAPTURE_ANSWER || chunk.len < sizeof(head))
 		goto bad;
 	memcpy(&head, chunk.data, sizeof(head));
-	if (head.question != q || (head.result > 0 && ((uint64_t)head.result != chunk.len - sizeof(head) ||
-						       (uint64_t)head.result > max)))
+	if (head.question != q ||
+	    (head.result > 0 &&
+	     ((uint64_t)head.result != chunk.len - sizeof(head) || (uint64_t)head.result > max)))
 		goto bad;
 	if (head.result > 0)
 		memcpy(buf, chunk.data + sizeof(head), head.result);
@@ -60,21 +62,26 @@ static int start(struct replay *r, const struct options *o, const struct capture
 {
 	struct kernel kernel = { .ask = answer, .arg = r };
 	struct pipeline_config config;
-	struct sink_config sink = { .out = r->output.out, .color = r->output.color, .columns = r->output.columns };
+	struct sink_config sink = { .out = r->output.out,
+				    .color = r->output.color,
+				    .columns = r->output.columns };
 	struct capture_tick begin;
 
-	if (chunk->kind != CAPTURE_START || chunk->len < sizeof(begin) || chunk->len > sizeof(r->last))
+	if (chunk->kind != CAPTURE_START || chunk->len < sizeof(begin) ||
+	    chunk->len > sizeof(r->last))
 		return -EBADMSG;
 	memcpy(r->last, chunk->data, chunk->len);
 	memcpy(&begin, r->last, sizeof(begin));
-	if (pipeline_config__unpack(&config, (char *)r->last + sizeof(begin), chunk->len - sizeof(begin)))
+	if (pipeline_config__unpack(&config, (char *)r->last + sizeof(begin),
+				    chunk->len - sizeof(begin)))
 		return -EBADMSG;
 	r->pipeline = pipeline__new(&config, &kernel, NULL);
 	if (!r->pipeline)
 		return -errno;
 	sink.wall = pipeline__wall(r->pipeline);
 	sink.verbose = config.verbose || o->verbose;
-	pipeline__set_sink(r->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id, config.start.host) :
+	pipeline__set_sink(r->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id,
+								 config.start.host) :
 						  sink_text__new(&sink));
 	pipeline__start(r->pipeline, begin.now_ns);
 	return 0;
@@ -132,9 +139,11 @@ static int replay_stop(struct replay *r, const struct capture_chunk *chunk)
 	return 0;
 }
 
-static int (*const replayers[CAPTURE_KINDS])(struct replay *r, const struct capture_chunk *chunk) = {
-	[CAPTURE_EVENT] = replay_event, [CAPTURE_LOST] = replay_lost, [CAPTURE_TICK] = replay_tick,
-	[CAPTURE_MISSING] = replay_missing, [CAPTURE_STOP] = replay_stop,
+static int (*const replayers[CAPTURE_KINDS])(struct replay *r,
+					     const struct capture_chunk *chunk) = {
+	[CAPTURE_EVENT] = replay_event, [CAPTURE_LOST] = replay_lost,
+	[CAPTURE_TICK] = replay_tick,   [CAPTURE_MISSING] = replay_missing,
+	[CAPTURE_STOP] = replay_stop,
 };
 
 static int run(struct replay *r, const struct options *o)
@@ -155,7 +164,9 @@ static int run(struct replay *r, const struct options *o)
 		err = 0;
 	}
 	if (!err && !r->damaged && !stopped)
-		log__warn("%s: ends without a stop: the trace was cut off; all that is there was replayed", r->path);
+		log__warn(
+			"%s: ends without a stop: the trace was cut off; all that is there was replayed",
+			r->path);
 	return err;
 }
 
@@ -187,7 +198,8 @@ int cmd_replay(struct options *o)
 	r.path = o->operands[0];
 	r.reader = capture__open(r.path);
 	if (!r.reader) {
-		log__error(errno == EBADMSG ? "%s: not a capture of this version of socklife" : "%s: cannot be read: %s",
+		log__error(errno == EBADMSG ? "%s: not a capture of this version of socklife" :
+					      "%s: cannot be read: %s",
 			   r.path, log__errno(errno));
 		return EXIT_FAILED;
 	}

@@ -19,26 +19,26 @@ enum {
 };
 
 /* Groups of options a command takes (options.c). */
-#define OPTS_FILTERS	(1u << 0)	/* which sockets, which records */
-#define OPTS_OUTPUT	(1u << 1)	/* --json, -o */
-#define OPTS_TRACE	(1u << 2)
-#define OPTS_CHECK	(1u << 3)	/* --json only */
+#define OPTS_FILTERS (1u << 0) /* which sockets, which records */
+#define OPTS_OUTPUT  (1u << 1) /* --json, -o */
+#define OPTS_TRACE   (1u << 2)
+#define OPTS_CHECK   (1u << 3) /* --json only */
 
 struct command {
 	const char *name;
-	const char *synopsis;	/* after the name */
-	const char *summary;	/* one line */
-	const char *about;	/* a paragraph for its help page, or NULL */
-	uint32_t options;	/* OPTS_* */
-	int max_operands;	/* -1: any number */
+	const char *synopsis; /* after the name */
+	const char *summary;  /* one line */
+	const char *about;    /* a paragraph for its help page, or NULL */
+	uint32_t options;     /* OPTS_* */
+	int max_operands;     /* -1: any number */
 	int min_operands;
-	int (*run)(struct options *o);	/* returns the exit code */
+	int (*run)(struct options *o); /* returns the exit code */
 };
 
-extern const struct command commands[];	/* ends with a NULL name */
+extern const struct command commands[]; /* ends with a NULL name */
 
-const struct command *command__find(const char *name);	/* NULL: no such command */
-const char *command__similar(const char *name);		/* the name that was perhaps meant, or NULL */
+const struct command *command__find(const char *name); /* NULL: no such command */
+const char *command__similar(const char *name); /* the name that was perhaps meant, or NULL */
 
 /* The program itself, for what stands before COMMAND: name "", synopsis "[-v] COMMAND [OPTIONS]". */
 extern const struct command program;

@@ -242,7 +242,8 @@ static bool holder__same_process(const struct holder *a, const struct holder *b)
 }
 
 /* What the holder does with the port, "listening since 23:48:24". */
-static void text__doing(struct text *t, const struct holder *h, uint64_t now_ns, const struct wall *wall)
+static void text__doing(struct text *t, const struct holder *h, uint64_t now_ns,
+			const struct wall *wall)
 {
 	const struct ev_sock *s = &h->sock;
 
@@ -337,7 +338,8 @@ static const char *plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
-static void message__write(struct finding *f, const struct holder *h, size_t n, uint64_t now_ns, const struct wall *wall)
+static void message__write(struct finding *f, const struct holder *h, size_t n, uint64_t now_ns,
+			   const struct wall *wall)
 {
 	struct text t = { f->message, sizeof(f->message), 0 };
 	const struct ev_sock *at = n ? &h[0].sock : &f->sock;

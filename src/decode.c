@@ -8,14 +8,10 @@
 #define TCP_STATES 13 /* include/net/tcp_states.h: TCP_MAX_STATES is 13 or 14 */
 
 static const unsigned short sizes[EV_TYPES] = {
-	[EV_BIND] = sizeof(struct ev_bind),
-	[EV_LISTEN] = sizeof(struct ev_listen),
-	[EV_CONNECT] = sizeof(struct ev_connect),
-	[EV_ACCEPT] = sizeof(struct ev_accept),
-	[EV_PEER] = sizeof(struct ev_peer),
-	[EV_STATE] = sizeof(struct ev_state),
-	[EV_CLOSE] = sizeof(struct ev_close),
-	[EV_SNAPSHOT] = sizeof(struct ev_snapshot),
+	[EV_BIND] = sizeof(struct ev_bind),       [EV_LISTEN] = sizeof(struct ev_listen),
+	[EV_CONNECT] = sizeof(struct ev_connect), [EV_ACCEPT] = sizeof(struct ev_accept),
+	[EV_PEER] = sizeof(struct ev_peer),       [EV_STATE] = sizeof(struct ev_state),
+	[EV_CLOSE] = sizeof(struct ev_close),     [EV_SNAPSHOT] = sizeof(struct ev_snapshot),
 	[EV_TREE] = sizeof(struct ev_tree),
 };
 
@@ -45,7 +41,8 @@ int decode__event(union event *e, const void *data, size_t size)
 	if (size < sizeof(head))
 		return -EBADMSG;
 	memcpy(&head, data, sizeof(head));
-	if (!head.type || head.type >= EV_TYPES || head.size != sizes[head.type] || head.size != size)
+	if (!head.type || head.type >= EV_TYPES || head.size != sizes[head.type] ||
+	    head.size != size)
 		return -EBADMSG;
 	memcpy(&copy, data, size);
 	if (head.type != EV_TREE) {

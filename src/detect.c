@@ -24,7 +24,8 @@ struct detect {
 	uint64_t counts[DETECTORS];
 };
 
-struct detect *detect__new(const struct kernel *k, const struct wall *wall, finding_fn *emit, void *arg)
+struct detect *detect__new(const struct kernel *k, const struct wall *wall, finding_fn *emit,
+			   void *arg)
 {
 	struct detect *d = calloc(1, sizeof(*d));
 	size_t i;

@@ -15,20 +15,21 @@ struct detect;
 struct detector {
 	const char *id;
 	enum severity severity;
-	const char *summary;	/* one line for `help findings` */
-	const char *evidence;	/* the keys of its evidence and what they mean, for the same page */
-	size_t state_size;	/* zeroed memory that each hook gets; 0: none */
+	const char *summary;  /* one line for `help findings` */
+	const char *evidence; /* the keys of its evidence and what they mean, for the same page */
+	size_t state_size;    /* zeroed memory that each hook gets; 0: none */
 	void (*on_record)(void *state, struct detect *d, const struct record *r);
 	void (*tick)(void *state, struct detect *d, uint64_t now_ns);
-	void (*end)(void *state, struct detect *d, uint64_t now_ns);	/* close what is open, free */
+	void (*end)(void *state, struct detect *d, uint64_t now_ns); /* close what is open, free */
 };
 
-extern const struct detector *const detectors[];	/* NULL-terminated */
+extern const struct detector *const detectors[]; /* NULL-terminated */
 
 typedef void finding_fn(void *arg, const struct finding *f);
 
 /* Detectors with their state. Findings go to `emit`; the finding is only valid during the call. NULL: ENOMEM. */
-struct detect *detect__new(const struct kernel *k, const struct wall *wall, finding_fn *emit, void *arg);
+struct detect *detect__new(const struct kernel *k, const struct wall *wall, finding_fn *emit,
+			   void *arg);
 void detect__record(struct detect *d, const struct record *r);
 void detect__tick(struct detect *d, uint64_t now_ns);
 void detect__end(struct detect *d, uint64_t now_ns);

@@ -2,9 +2,18 @@
 #include <stddef.h>
 #include "hooks.h"
 
-#define CGROUP(prog, lost)   { #prog, "cgroup/" #prog, HOOK_CGROUP, NEED_ALWAYS, true, lost }
-#define BTF(prog, req, lost) { #prog, "tp_btf/" #prog, HOOK_BTF, NEED_TCP, req, lost }
-#define SYSCALL(prog, lost)  { #prog, "syscalls/" #prog, HOOK_SYSCALL, NEED_ALWAYS, true, lost }
+#define CGROUP(prog, lost)                                                                         \
+	{                                                                                          \
+#prog, "cgroup/" #prog, HOOK_CGROUP, NEED_ALWAYS, true, lost                       \
+	}
+#define BTF(prog, req, lost)                                                                       \
+	{                                                                                          \
+#prog, "tp_btf/" #prog, HOOK_BTF, NEED_TCP, req, lost                              \
+	}
+#define SYSCALL(prog, lost)                                                                        \
+	{                                                                                          \
+#prog, "syscalls/" #prog, HOOK_SYSCALL, NEED_ALWAYS, true, lost                    \
+	}
 
 const struct hook hooks[] = {
 	{ "whoami", "raw_tp/whoami", HOOK_RUN, NEED_ALWAYS, true, "socklife's own process id" },
@@ -16,8 +25,10 @@ const struct hook hooks[] = {
 	CGROUP(connect4, "who connects over IPv4, and since when"),
 	CGROUP(connect6, "who connects over IPv6, and since when"),
 	CGROUP(sock_release, "who closed a socket, and the death of UDP sockets"),
-	{ "sendmsg4", "cgroup/sendmsg4", HOOK_CGROUP, NEED_UDP_SENDS, false, "IPv4 UDP sockets without bind()" },
-	{ "sendmsg6", "cgroup/sendmsg6", HOOK_CGROUP, NEED_UDP_SENDS, false, "IPv6 UDP sockets without bind()" },
+	{ "sendmsg4", "cgroup/sendmsg4", HOOK_CGROUP, NEED_UDP_SENDS, false,
+	  "IPv4 UDP sockets without bind()" },
+	{ "sendmsg6", "cgroup/sendmsg6", HOOK_CGROUP, NEED_UDP_SENDS, false,
+	  "IPv6 UDP sockets without bind()" },
 	BTF(inet_sock_set_state, true, "every TCP state"),
 	BTF(tcp_destroy_sock, true, "the death of TCP sockets"),
 	BTF(tcp_receive_reset, false, "remote-reset as a reason"),
@@ -33,7 +44,8 @@ const struct hook hooks[] = {
 	  "the end of descendants (trace -- CMD)" },
 	{ "sched_process_free", "tp_btf/sched_process_free", HOOK_BTF, NEED_TREE, true,
 	  "when a process number is another's" },
-	{ "snapshot", "iter/task_file", HOOK_ITERATOR, NEED_ALWAYS, true, "sockets older than the start" },
+	{ "snapshot", "iter/task_file", HOOK_ITERATOR, NEED_ALWAYS, true,
+	  "sockets older than the start" },
 	{ 0 },
 };
 

@@ -9,25 +9,25 @@
 #include <stdbool.h>
 
 enum hook_kind {
-	HOOK_CGROUP,		/* the cgroup2 root */
-	HOOK_BTF,		/* tp_btf */
-	HOOK_SYSCALL,		/* a syscalls: tracepoint */
+	HOOK_CGROUP,  /* the cgroup2 root */
+	HOOK_BTF,     /* tp_btf */
+	HOOK_SYSCALL, /* a syscalls: tracepoint */
 	HOOK_ITERATOR,
-	HOOK_RUN,		/* run once, attached nowhere */
+	HOOK_RUN, /* run once, attached nowhere */
 };
 
 enum hook_need { NEED_ALWAYS, NEED_TCP, NEED_UDP_SENDS, NEED_TREE };
 
 struct hook {
-	const char *program;	/* in the skeleton */
-	const char *name;	/* as `check` and the start record print it */
+	const char *program; /* in the skeleton */
+	const char *name;    /* as `check` and the start record print it */
 	enum hook_kind kind;
 	enum hook_need need;
-	bool required;		/* without it there is no trace */
+	bool required; /* without it there is no trace */
 	const char *without;
 };
 
-extern const struct hook hooks[];	/* ends with a NULL program */
+extern const struct hook hooks[]; /* ends with a NULL program */
 
 const char *hook__kind_name(enum hook_kind kind);
 

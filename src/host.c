@@ -67,7 +67,8 @@ static void read_args(struct start *s)
 	ssize_t n = fd < 0 ? 0 : read(fd, cmdline, sizeof(cmdline) - 1), at;
 	size_t argc = 0;
 
-	for (at = 0; at < n && argc + 1 < sizeof(s->args) / sizeof(s->args[0]); at += strlen(cmdline + at) + 1)
+	for (at = 0; at < n && argc + 1 < sizeof(s->args) / sizeof(s->args[0]);
+	     at += strlen(cmdline + at) + 1)
 		s->args[argc++] = cmdline + at;
 	s->args[argc] = NULL;
 	if (fd >= 0)

@@ -18,9 +18,9 @@
 #include "sock_table.h"
 #include "tracer.h"
 
-#define BATCH_MS	10		/* how long records gather while there is traffic */
-#define LINGER_NS	1000000000ull	/* sockets of a command may outlive it so long */
-#define SETTLE_MS	10
+#define BATCH_MS  10            /* how long records gather while there is traffic */
+#define LINGER_NS 1000000000ull /* sockets of a command may outlive it so long */
+#define SETTLE_MS 10
 
 enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK };
 
@@ -33,15 +33,15 @@ struct live {
 	struct capture_writer *capture;
 	uint64_t attached_ns;
 	int epoll, signals, tick;
-	bool busy;		/* the ring is polled by time, not by its descriptor */
+	bool busy; /* the ring is polled by time, not by its descriptor */
 	bool ended;
 	bool resync;
-	pid_t child;		/* -1: reaped */
-	int status;		/* of the child */
-	uint64_t deadline_ns;	/* 0: none */
-	uint64_t linger_ns;	/* when the command's sockets must be dead; 0: it runs */
+	pid_t child;          /* -1: reaped */
+	int status;           /* of the child */
+	uint64_t deadline_ns; /* 0: none */
+	uint64_t linger_ns;   /* when the command's sockets must be dead; 0: it runs */
 	struct ending ending;
-	int err;		/* first failed write */
+	int err; /* first failed write */
 };
 
 static void on_event(void *arg, const void *data, size_t size)
@@ -87,7 +87,8 @@ static void on_holder(void *arg, const void *data, size_t size)
 		each->found(each->ctx, &e.snapshot);
 }
 
-static int each_socket(void *arg, uint16_t port, void (*found)(void *ctx, const struct ev_snapshot *s), void *ctx)
+static int each_socket(void *arg, uint16_t port,
+		       void (*found)(void *ctx, const struct ev_snapshot *s), void *ctx)
 {
 	struct each_socket each = { .found = found, .ctx = ctx };
 	struct live *l = arg;
@@ -128,7 +129,9 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 {
 	static const char *const blind[] = { "raw", "sctp", "dccp", "udplite", "mptcp", NULL };
 	const struct options *o = l->options;
-	struct ask_config ask = { .cgroup_fd = tracer__cgroup_fd(l->tracer), .each_socket = each_socket, .arg = l };
+	struct ask_config ask = { .cgroup_fd = tracer__cgroup_fd(l->tracer),
+				  .each_socket = each_socket,
+				  .arg = l };
 	struct pipeline_config config = {
 		.wall = host__wall(o->utc),
 		.filter = o->records,
@@ -137,7 +140,9 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 		.verbose = o->verbose,
 	};
 	struct kernel kernel = { .ask = ask__answer };
-	struct sink_config sink = { .out = c->out, .color = c->color, .verbose = o->verbose, .columns = c->columns };
+	struct sink_config sink = {
+		.out = c->out, .color = c->color, .verbose = o->verbose, .columns = c->columns
+	};
 
 	host__describe(&config.start);
 	memcpy(config.start.blind, blind, sizeof(blind));
@@ -149,7 +154,8 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 	if (!l->pipeline)
 		return -errno;
 	sink.wall = pipeline__wall(l->pipeline);
-	pipeline__set_sink(l->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id, config.start.host) :
+	pipeline__set_sink(l->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id,
+								 config.start.host) :
 						  sink_text__new(&sink));
 	return 0;
 }
@@ -178,7 +184,8 @@ static int open_loop(struct live *l)
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	l->tick = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (l->epoll < 0 || l->signals < 0 || l->tick < 0 || timerfd_settime(l->tick, 0, &second, NULL))
+	if (l->epoll < 0 || l->signals < 0 || l->tick < 0 ||
+	    timerfd_settime(l->tick, 0, &second, NULL))
 		return -errno;
 	err = watch(l, l->signals, WATCH_SIGNAL, 0);
 	return err ? err : watch(l, l->tick, WATCH_TICK, 0);
@@ -199,7 +206,8 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 	if (o->capture) {
 		l->capture = capture__create(o->capture);
 		if (!l->capture) {
-			log__error("--capture: '%s' cannot be written: %s", o->capture, log__errno(errno));
+			log__error("--capture: '%s' cannot be written: %s", o->capture,
+				   log__errno(errno));
 			*exit_code = EXIT_OUTPUT;
 			goto fail;
 		}
@@ -307,7 +315,8 @@ static void collect_dead(void *arg, uint64_t cookie)
 static void resync(struct live *l)
 {
 	const struct sock_table *table = pipeline__table(l->pipeline);
-	struct dead d = { .tracer = l->tracer, .cookies = calloc(sock_table__count(table) + 1, sizeof(uint64_t)) };
+	struct dead d = { .tracer = l->tracer,
+			  .cookies = calloc(sock_table__count(table) + 1, sizeof(uint64_t)) };
 	struct found f = { 0 };
 	size_t i;
 
@@ -472,7 +481,8 @@ static void report_losses(const struct live *l)
 		return; /* the text says it itself */
 	for (i = 0; i < LOST_REASONS; i++)
 		if (lost[i])
-			log__warn("%llu lost (%s): the stream says when", (unsigned long long)lost[i], lost_names[i]);
+			log__warn("%llu lost (%s): the stream says when",
+				  (unsigned long long)lost[i], lost_names[i]);
 }
 
 static int finish(struct live *l)
@@ -503,7 +513,8 @@ int live__run(struct live *l)
 	pipeline__start(l->pipeline, l->attached_ns);
 	follow_descendants(l);
 	if (!o->no_snapshot && tracer__snapshot(l->tracer, SNAPSHOT_NEW, 0, on_existing, l))
-		log__warn("the sockets that are open already cannot be listed: going on without them");
+		log__warn(
+			"the sockets that are open already cannot be listed: going on without them");
 	flush(l);
 	if (o->command)
 		code = start_command(l);

@@ -14,7 +14,7 @@ struct live;
 struct live_config {
 	const struct options *options;
 	struct out *out;
-	bool	 color;
+	bool color;
 	unsigned columns;
 };
 

@@ -12,57 +12,57 @@
 #include <sys/types.h>
 #include "settings.h"
 
-#define OPTION_SET_MAX	64	/* values in one --container, --unit, --cgroup, --errno */
+#define OPTION_SET_MAX 64 /* values in one --container, --unit, --cgroup, --errno */
 
 /* What selects sockets. Everything here is asked in the kernel (settings.h). */
 struct socket_filter {
-	uint32_t on;			/* FILTER_* */
-	bool	 follow;		/* --follow: descendants of --pid too */
-	bool	 tcp, udp, ipv4, ipv6;	/* all true when not limited */
+	uint32_t on;               /* FILTER_* */
+	bool follow;               /* --follow: descendants of --pid too */
+	bool tcp, udp, ipv4, ipv6; /* all true when not limited */
 	uint32_t pids[FILTER_SET_MAX];
-	size_t	 n_pids;
+	size_t n_pids;
 	uint32_t uids[FILTER_SET_MAX];
-	size_t	 n_uids;
-	char	 comms[FILTER_COMMS][COMM_LEN];	/* zero padded */
-	size_t	 n_comms;
+	size_t n_uids;
+	char comms[FILTER_COMMS][COMM_LEN]; /* zero padded */
+	size_t n_comms;
 	uint64_t ports[SIDES][PORT_WORDS];
 	struct filter_cidr cidrs[SIDES][FILTER_CIDRS];
-	size_t	 n_cidrs[SIDES];
-	uint32_t netns[FILTER_SET_MAX];	/* inode numbers */
-	size_t	 n_netns;
-	const char *cgroups[OPTION_SET_MAX];	/* paths below the cgroup2 root, or full paths */
-	size_t	 n_cgroups;
-	const char *containers[OPTION_SET_MAX];	/* ids, or their first 12 or more characters */
-	size_t	 n_containers;
+	size_t n_cidrs[SIDES];
+	uint32_t netns[FILTER_SET_MAX]; /* inode numbers */
+	size_t n_netns;
+	const char *cgroups[OPTION_SET_MAX]; /* paths below the cgroup2 root, or full paths */
+	size_t n_cgroups;
+	const char *containers[OPTION_SET_MAX]; /* ids, or their first 12 or more characters */
+	size_t n_containers;
 	const char *units[OPTION_SET_MAX];
-	size_t	 n_units;
+	size_t n_units;
 };
 
 /* What chooses records among those of the admitted sockets. */
 struct record_filter {
-	uint32_t events;	/* 1u << enum record_type (record.h); 0: all */
-	bool	 failed;
-	int	 errnos[OPTION_SET_MAX];	/* positive */
-	size_t	 n_errnos;
-	uint64_t slower_ns;	/* 0: off */
+	uint32_t events; /* 1u << enum record_type (record.h); 0: all */
+	bool failed;
+	int errnos[OPTION_SET_MAX]; /* positive */
+	size_t n_errnos;
+	uint64_t slower_ns; /* 0: off */
 };
 
 struct options {
-	int	 verbose;
-	bool	 json;
-	bool	 utc;
-	bool	 states;
-	bool	 no_snapshot;
-	const char *output;	/* -o FILE; NULL or "-": stdout */
+	int verbose;
+	bool json;
+	bool utc;
+	bool states;
+	bool no_snapshot;
+	const char *output; /* -o FILE; NULL or "-": stdout */
 	const char *capture;
-	uint64_t timeout_ns;	/* 0: none */
-	uint64_t count;		/* records of events; 0: no limit */
-	size_t	 ring_size;	/* bytes, a power of two, at least a page */
-	size_t	 table_size;	/* sockets */
-	const char *user;	/* --user NAME: run CMD as */
-	char   **command;	/* after --, NULL: none; argv style */
-	char   **operands;	/* what is left, NULL-terminated; never NULL */
-	int	 n_operands;
+	uint64_t timeout_ns; /* 0: none */
+	uint64_t count;      /* records of events; 0: no limit */
+	size_t ring_size;    /* bytes, a power of two, at least a page */
+	size_t table_size;   /* sockets */
+	const char *user;    /* --user NAME: run CMD as */
+	char **command;      /* after --, NULL: none; argv style */
+	char **operands;     /* what is left, NULL-terminated; never NULL */
+	int n_operands;
 	struct socket_filter sockets;
 	struct record_filter records;
 };
@@ -85,23 +85,23 @@ enum { OPTION_HELP = 1, OPTION_VERSION };
 
 /* One option: all that is known about it. */
 struct option_row {
-	const char *name;	/* long */
-	const char *arg;	/* its name in the help, NULL: takes none */
+	const char *name; /* long */
+	const char *arg;  /* its name in the help, NULL: takes none */
 	const char *help;
-	const char *fallback;	/* the default, NULL: an option without argument, off */
-	const char *wrong;	/* after "NAME: 'VALUE' ": "is not ...: give ..." */
+	const char *fallback; /* the default, NULL: an option without argument, off */
+	const char *wrong;    /* after "NAME: 'VALUE' ": "is not ...: give ..." */
 	/* 0, -EINVAL: wrong, -E2BIG: too many, OPTION_*: something to print instead of running */
 	int (*parse)(struct options *o, const struct option_row *row, const char *value);
-	size_t	 field;		/* offset in struct options, for the parse functions that are shared */
-	uint32_t groups;	/* OPTS_* of the commands that take it; 0: all */
-	uint32_t filter;	/* FILTER_* that it turns on */
-	uint32_t side;		/* SIDE_* of ports and addresses */
-	char	 letter;	/* short, 0: none */
-	bool	 list;		/* values may be separated by commas: parse() gets one at a time */
-	uint8_t	 section;	/* enum option_section */
+	size_t field;    /* offset in struct options, for the parse functions that are shared */
+	uint32_t groups; /* OPTS_* of the commands that take it; 0: all */
+	uint32_t filter; /* FILTER_* that it turns on */
+	uint32_t side;   /* SIDE_* of ports and addresses */
+	char letter;     /* short, 0: none */
+	bool list;       /* values may be separated by commas: parse() gets one at a time */
+	uint8_t section; /* enum option_section */
 };
 
-extern const struct option_row option_rows[];	/* ends with a NULL name */
+extern const struct option_row option_rows[]; /* ends with a NULL name */
 
 /*
  * Reads argv[1..] of a command, NULL-terminated; may reorder it. Returns 0, or EXIT_USAGE (2) after one

@@ -23,7 +23,8 @@ int output__open(struct output *output, const struct options *o)
 	if (!is_stdout(o)) {
 		output->fd = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 		if (output->fd < 0) {
-			log__error("--output: '%s' cannot be written: %s", o->output, log__errno(errno));
+			log__error("--output: '%s' cannot be written: %s", o->output,
+				   log__errno(errno));
 			return EXIT_OUTPUT;
 		}
 	}

@@ -10,9 +10,9 @@
 
 struct output {
 	struct out *out;
-	int	 fd;
-	bool	 color;
-	unsigned columns;	/* 0: no terminal */
+	int fd;
+	bool color;
+	unsigned columns; /* 0: no terminal */
 };
 
 /* 0, or an exit code after one line on stderr. */

@@ -9,16 +9,16 @@
 
 struct pipeline {
 	struct pipeline_config config;
-	struct kernel source;	/* who answers */
-	struct kernel kernel;	/* the same, kept in the capture and completed from the table */
+	struct kernel source; /* who answers */
+	struct kernel kernel; /* the same, kept in the capture and completed from the table */
 	struct capture_writer *capture;
 	struct sock_table *table;
 	struct detect *detect;
 	struct cgroup_cache *cgroups;
 	struct sink *sink;
 	uint64_t seq;
-	uint64_t shown;		/* events, for --count */
-	uint64_t now_ns;	/* the newest time that arrived */
+	uint64_t shown;  /* events, for --count */
+	uint64_t now_ns; /* the newest time that arrived */
 	uint64_t start_ns;
 	struct stop totals;
 	struct lost inner[LOST_REASONS]; /* lost in here, not yet told */
@@ -46,15 +46,16 @@ static void add_holder(void *arg, const struct holder *h)
 	new = &all->list[all->n++];
 	*new = *h;
 	if (h->uid_known)
-		kernel__ask(&all->p->kernel, ASK_USER, &h->uid, sizeof(h->uid), new->user, sizeof(new->user) - 1);
+		kernel__ask(&all->p->kernel, ASK_USER, &h->uid, sizeof(h->uid), new->user,
+			    sizeof(new->user) - 1);
 }
 
 /*
  * The answer comes some milliseconds after the event. A socket whose close is still to be read held
  * the port then, though the kernel has let it go: the table has it. Since when, only the table knows.
  */
-static ssize_t complete_holders(struct pipeline *p, const struct ask_holders *q, struct holder *list, ssize_t n,
-				size_t max)
+static ssize_t complete_holders(struct pipeline *p, const struct ask_holders *q,
+				struct holder *list, ssize_t n, size_t max)
 {
 	struct holders all = { .p = p, .list = list, .max = max / sizeof(*list) };
 	size_t i;
@@ -66,7 +67,8 @@ static ssize_t complete_holders(struct pipeline *p, const struct ask_holders *q,
 	return all.n ? (ssize_t)(all.n * sizeof(*list)) : n;
 }
 
-static ssize_t answer(void *arg, enum question q, const void *question, size_t len, void *buf, size_t max)
+static ssize_t answer(void *arg, enum question q, const void *question, size_t len, void *buf,
+		      size_t max)
 {
 	struct pipeline *p = arg;
 	ssize_t n = kernel__ask(&p->source, q, question, len, buf, max);
@@ -188,7 +190,9 @@ void pipeline__set_sink(struct pipeline *p, struct sink *s)
 
 void pipeline__start(struct pipeline *p, uint64_t now_ns)
 {
-	struct record r = { .type = RECORD_START, .boot_ns = now_ns, .fd = -1, .u.start = &p->config.start };
+	struct record r = {
+		.type = RECORD_START, .boot_ns = now_ns, .fd = -1, .u.start = &p->config.start
+	};
 	struct capture_tick tick = { .now_ns = now_ns };
 	unsigned char buf[16384];
 

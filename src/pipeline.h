@@ -19,7 +19,7 @@ struct pipeline_config {
 	struct wall wall;
 	struct record_filter filter;
 	uint64_t table_size;
-	uint64_t count;			/* stop after so many events; 0: never */
+	uint64_t count; /* stop after so many events; 0: never */
 	uint32_t verbose;
 	uint32_t pad;
 };
@@ -27,11 +27,11 @@ struct pipeline_config {
 /* How it ended. */
 struct ending {
 	uint64_t now_ns;
-	int32_t	 signal;	/* 0: none */
+	int32_t signal; /* 0: none */
 	uint32_t by_pid;
 	uint32_t by_uid;
-	uint32_t finish_open;	/* write the close of what is still open, marked as inferred */
-	char	 by_comm[COMM_LEN];
+	uint32_t finish_open; /* write the close of what is still open, marked as inferred */
+	char by_comm[COMM_LEN];
 };
 
 struct pipeline;

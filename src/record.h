@@ -13,8 +13,8 @@
 
 /* From CLOCK_BOOTTIME to the wall: what the pipeline knows of it. Recorded in captures. */
 struct wall {
-	int64_t	 offset_ns;	/* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	int32_t	 gmtoff_s;	/* of the local zone, 0 with --utc */
+	int64_t offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	int32_t gmtoff_s;  /* of the local zone, 0 with --utc */
 	uint32_t pad;
 };
 
@@ -37,13 +37,13 @@ enum record_type {
 /* The name of a type in JSON, in text and in --event: "bind", "listen", ... */
 extern const char *const record_names[RECORD_TYPES];
 
-#define INFERRED_OWNER		(1u << 0)	/* owner: taken from the listener or the first user */
-#define INFERRED_PROCESS	(1u << 1)	/* proc, pid, comm: those of the owner */
-#define INFERRED_CREATED	(1u << 2)
-#define INFERRED_LISTENER	(1u << 3)
-#define INFERRED_ENDED		(1u << 4)	/* the close itself: seen missing, not seen dying */
-#define INFERRED_LATENCY	(1u << 5)
-#define INFERRED_CLOSED_BY	(1u << 6)
+#define INFERRED_OWNER     (1u << 0) /* owner: taken from the listener or the first user */
+#define INFERRED_PROCESS   (1u << 1) /* proc, pid, comm: those of the owner */
+#define INFERRED_CREATED   (1u << 2)
+#define INFERRED_LISTENER  (1u << 3)
+#define INFERRED_ENDED     (1u << 4) /* the close itself: seen missing, not seen dying */
+#define INFERRED_LATENCY   (1u << 5)
+#define INFERRED_CLOSED_BY (1u << 6)
 
 /* Why a socket ended, in `reason`; names in life.c. */
 enum reason {
@@ -74,13 +74,13 @@ struct life {
 	enum role role;
 	enum reason reason;
 	uint64_t created_ns, bound_ns, listening_ns, established_ns, released_ns, ended_ns;
-	uint64_t first_ns;	/* created, or first seen: where duration_us begins */
+	uint64_t first_ns; /* created, or first seen: where duration_us begins */
 	uint64_t tx_bytes, rx_bytes, unacked_bytes, unread_bytes, accepted;
 	uint32_t retrans, srtt_us;
-	bool	 time_wait;
-	bool	 closed_by_exit;	/* the process died holding it */
-	bool	 closed_by_kernel;
-	bool	 closed_by_known;	/* else `closed_by` is left out */
+	bool time_wait;
+	bool closed_by_exit; /* the process died holding it */
+	bool closed_by_kernel;
+	bool closed_by_known; /* else `closed_by` is left out */
 };
 
 struct finding;
@@ -90,13 +90,13 @@ struct record {
 	uint64_t boot_ns;
 	/* RECORD_SNAPSHOT to RECORD_CLOSE: */
 	const struct ev_sock *sock;
-	const struct ev_actor *actor;	/* NULL or proc.tgid 0: nobody known */
-	const struct ev_owner *owner;	/* NULL unless another process than the actor */
-	const char *cgroup;		/* path of actor->cgroup_id, NULL: not known */
-	const char *container;		/* NULL: none */
-	uint32_t inferred;		/* INFERRED_* */
-	int	 error;			/* 0 or -errno */
-	int	 fd;			/* -1: not known */
+	const struct ev_actor *actor; /* NULL or proc.tgid 0: nobody known */
+	const struct ev_owner *owner; /* NULL unless another process than the actor */
+	const char *cgroup;           /* path of actor->cgroup_id, NULL: not known */
+	const char *container;        /* NULL: none */
+	uint32_t inferred;            /* INFERRED_* */
+	int error;                    /* 0 or -errno */
+	int fd;                       /* -1: not known */
 	union {
 		const struct ev_bind *bind;
 		const struct ev_listen *listen;
@@ -105,7 +105,7 @@ struct record {
 		const struct ev_peer *peer;
 		const struct ev_state *state;
 		const struct ev_snapshot *snapshot;
-		const struct life *life;	/* RECORD_CLOSE */
+		const struct life *life; /* RECORD_CLOSE */
 		const struct finding *finding;
 		const struct start *start;
 		const struct lost *lost;
@@ -114,12 +114,12 @@ struct record {
 };
 
 /* The machine, the program and what it watches: told first. Strings live as long as the pipeline. */
-#define START_LIST_MAX	32
+#define START_LIST_MAX 32
 struct start {
 	const char *version, *kernel, *machine_id, *boot_id, *host;
-	const char *args[64];		/* NULL-terminated */
+	const char *args[64]; /* NULL-terminated */
 	const char *hooks[START_LIST_MAX];
-	const char *blind[START_LIST_MAX];	/* what is not seen: "raw", "sctp", ... */
+	const char *blind[START_LIST_MAX]; /* what is not seen: "raw", "sctp", ... */
 };
 
 struct lost {
@@ -132,12 +132,12 @@ extern const char *const lost_names[LOST_REASONS];
 struct stop {
 	uint64_t events[RECORD_TYPES];
 	uint64_t lost[LOST_REASONS];
-	const char *const *finding_ids;	/* NULL-terminated, with their counts: */
+	const char *const *finding_ids; /* NULL-terminated, with their counts: */
 	const uint64_t *finding_counts;
-	int	 signal;	/* 0: none */
-	uint32_t by_pid;	/* who sent it; 0: not known */
+	int signal;      /* 0: none */
+	uint32_t by_pid; /* who sent it; 0: not known */
 	uint32_t by_uid;
-	char	 by_comm[COMM_LEN];
+	char by_comm[COMM_LEN];
 };
 
 /* What is wrong, who is involved, the evidence and the cure. Filled by a detector (detect.h). */
@@ -146,39 +146,39 @@ extern const char *const severity_names[];
 enum finding_status { FINDING_OPEN, FINDING_UPDATE, FINDING_CLOSED };
 extern const char *const finding_status_names[];
 
-#define HOLDERS_MAX	16	/* named in one finding; `holders_total` counts all */
+#define HOLDERS_MAX 16 /* named in one finding; `holders_total` counts all */
 
 struct holder {
-	struct ev_sock sock;	/* sock.cookie 0 for TIME_WAIT */
-	struct ev_owner proc;	/* tgid 0: no process holds it any more */
-	uint32_t uid;		/* of the process, else of the socket */
-	uint32_t sock_uid;	/* of the socket: what SO_REUSEPORT compares */
-	bool	 uid_known;	/* both */
-	bool	 options_known;	/* sock_diag tells no SO_REUSE*: known where a process or the table has it */
-	bool	 estimated;	/* not all of the kernel's sources could be asked for this answer */
-	char	 user[32];	/* "" where the uid has no name */
-	uint64_t since_ns;	/* listening, else bound or connected, else created or first seen; 0: not known */
+	struct ev_sock sock;  /* sock.cookie 0 for TIME_WAIT */
+	struct ev_owner proc; /* tgid 0: no process holds it any more */
+	uint32_t uid;         /* of the process, else of the socket */
+	uint32_t sock_uid;    /* of the socket: what SO_REUSEPORT compares */
+	bool uid_known;       /* both */
+	bool options_known; /* sock_diag tells no SO_REUSE*: known where a process or the table has it */
+	bool estimated; /* not all of the kernel's sources could be asked for this answer */
+	char user[32];  /* "" where the uid has no name */
+	uint64_t since_ns; /* listening, else bound or connected, else created or first seen; 0: not known */
 };
 
 struct finding {
 	const char *id;
 	enum severity severity;
 	enum finding_status status;
-	uint64_t key;		/* stable hash of id, namespace and subject; printed as 16 hex digits */
-	const char *rule;	/* or NULL */
-	char	 message[512];	/* UTF-8, unescaped */
-	char	 advice[512];
+	uint64_t key;      /* stable hash of id, namespace and subject; printed as 16 hex digits */
+	const char *rule;  /* or NULL */
+	char message[512]; /* UTF-8, unescaped */
+	char advice[512];
 	uint64_t first_ns, last_ns;
-	uint64_t count;		/* evidence.count */
+	uint64_t count; /* evidence.count */
 	/* who met it */
-	struct ev_sock sock;	/* its local end is the one asked for, also where bind() refused it */
+	struct ev_sock sock; /* its local end is the one asked for, also where bind() refused it */
 	struct ev_actor actor;
 	struct holder holders[HOLDERS_MAX];
-	size_t	 n_holders, holders_total;
+	size_t n_holders, holders_total;
 	/* port_conflict evidence */
-	const char *call;	/* "bind" or "listen" */
-	int	 error;
-	bool	 estimated;
+	const char *call; /* "bind" or "listen" */
+	int error;
+	bool estimated;
 };
 
 #endif

@@ -10,18 +10,20 @@
 
 /* A growing output buffer in front of a descriptor. */
 struct out;
-struct out *out__new(int fd);			/* the descriptor stays the caller's. NULL: ENOMEM */
-void out__put(struct out *o, const char *s, size_t n);	/* never fails: out__flush reports */
-int out__flush(struct out *o);			/* 0 or -errno of the first failed write; -EPIPE when the reader left */
-void out__fail(struct out *o, int err);		/* a record could not be made: err (-errno) as of a failed write */
+struct out *out__new(int fd); /* the descriptor stays the caller's. NULL: ENOMEM */
+void out__put(struct out *o, const char *s, size_t n); /* never fails: out__flush reports */
+int out__flush(
+	struct out *o); /* 0 or -errno of the first failed write; -EPIPE when the reader left */
+void out__fail(struct out *o,
+	       int err); /* a record could not be made: err (-errno) as of a failed write */
 void out__free(struct out *o);
 
 struct sink_config {
 	struct out *out;
-	const struct wall *wall;	/* may change between records */
-	bool	 color;
-	bool	 verbose;		/* text: a column with the socket's id */
-	unsigned columns;		/* terminal width, 0: not a terminal */
+	const struct wall *wall; /* may change between records */
+	bool color;
+	bool verbose;     /* text: a column with the socket's id */
+	unsigned columns; /* terminal width, 0: not a terminal */
 };
 
 struct sink {
@@ -30,12 +32,14 @@ struct sink {
 };
 
 /* What every sink says in the same way (out.c). */
-#define SINK_OPTIONS	6
-extern const char *const sink_option_names[SINK_OPTIONS];	/* by the bit of OPT_* */
-const char *sink__state_name(unsigned state);		/* TCP_* without its prefix; "UNKNOWN" */
+#define SINK_OPTIONS 6
+extern const char *const sink_option_names[SINK_OPTIONS]; /* by the bit of OPT_* */
+const char *sink__state_name(unsigned state);             /* TCP_* without its prefix; "UNKNOWN" */
 const char *sink__proto_name(unsigned proto);
-bool sink__has_local(const struct ev_sock *s);		/* bound at all: a failed bind() leaves no address and no port */
-bool sink__has_counters(const struct record *r);	/* a close of what was a TCP connection, or tried to be */
+bool sink__has_local(
+	const struct ev_sock *s); /* bound at all: a failed bind() leaves no address and no port */
+bool sink__has_counters(
+	const struct record *r); /* a close of what was a TCP connection, or tried to be */
 
 struct sink *sink_json__new(const struct sink_config *c, const char *boot_id, const char *host);
 struct sink *sink_text__new(const struct sink_config *c);

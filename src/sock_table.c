@@ -6,39 +6,39 @@
 #include "life.h"
 #include "sock_table.h"
 
-#define NONE	  UINT32_MAX
-#define MIN_SLOTS 1024
+#define NONE       UINT32_MAX
+#define MIN_SLOTS  1024
 #define TCP_LISTEN 10
 
 /* One open socket. Entries live in one growing array and are linked by index, oldest first. */
 struct entry {
-	struct ev_sock	sock;	/* as the last event had it */
-	struct ev_actor actor;	/* the last one of the owner */
+	struct ev_sock sock;   /* as the last event had it */
+	struct ev_actor actor; /* the last one of the owner */
 	uint64_t first_ns;
 	uint64_t last_ns;
 	uint64_t bound_ns;
 	uint64_t listening_ns;
 	uint64_t established_ns;
-	uint32_t older, newer;	/* by coming; `newer` links the free ones */
+	uint32_t older, newer; /* by coming; `newer` links the free ones */
 	uint32_t next_listener, prev_listener;
 	uint32_t inferred;
-	bool	 listener;
-	bool	 options_known;
+	bool listener;
+	bool options_known;
 };
 
 struct sock_table {
 	struct entry *entries;
-	uint32_t used;		/* entries ever handed out */
+	uint32_t used; /* entries ever handed out */
 	uint32_t room;
 	uint32_t max;
 	uint32_t count;
-	uint32_t free;		/* first of the free list */
+	uint32_t free; /* first of the free list */
 	uint32_t oldest, newest;
 	uint32_t listeners;
-	uint32_t *slots;	/* open addressing: index of an entry, or NONE */
+	uint32_t *slots; /* open addressing: index of an entry, or NONE */
 	uint32_t mask;
 	uint64_t evicted;
-	struct entry gone;	/* what the last removed record points into */
+	struct entry gone; /* what the last removed record points into */
 };
 
 static uint32_t hash(uint64_t cookie)
@@ -258,7 +258,8 @@ static const struct entry *listener_for(const struct sock_table *t, const struct
  * Who acted and who owns. A record without an acting process gets the owner's, marked as inferred;
  * a child that nobody accepted gets its listener's.
  */
-static void attribute(const struct sock_table *t, struct entry *e, union event *ev, struct record *r)
+static void attribute(const struct sock_table *t, struct entry *e, union event *ev,
+		      struct record *r)
 {
 	struct ev_sock *s = &ev->base.sock;
 	struct ev_actor *a = &ev->base.actor;
@@ -275,7 +276,8 @@ static void attribute(const struct sock_table *t, struct entry *e, union event *
 	}
 	if (s->facts & FACT_LISTENER_OWNER)
 		r->inferred |= INFERRED_OWNER;
-	if (s->owner.tgid && (!a->proc.tgid || (s->facts & FACT_KERNEL_CLOSED && ev->head.type == EV_CLOSE))) {
+	if (s->owner.tgid &&
+	    (!a->proc.tgid || (s->facts & FACT_KERNEL_CLOSED && ev->head.type == EV_CLOSE))) {
 		bool known = same_process(&e->actor.proc, &s->owner);
 
 		if (!(s->facts & FACT_KERNEL_CLOSED))
@@ -286,7 +288,8 @@ static void attribute(const struct sock_table *t, struct entry *e, union event *
 	if (a->proc.tgid && (!s->owner.tgid || same_process(&a->proc, &s->owner)))
 		e->actor = *a;
 	r->actor = a->proc.tgid ? a : NULL;
-	r->owner = r->actor && s->owner.tgid && !same_process(&a->proc, &s->owner) ? &s->owner : NULL;
+	r->owner = r->actor && s->owner.tgid && !same_process(&a->proc, &s->owner) ? &s->owner :
+										     NULL;
 }
 
 static void fill_life(const struct entry *e, const union event *ev, struct life *life)
@@ -314,7 +317,8 @@ static void fill_life(const struct entry *e, const union event *ev, struct life 
 		.time_wait = facts & FACT_TIME_WAIT,
 		.closed_by_exit = facts & FACT_EXITING,
 		.closed_by_kernel = facts & FACT_KERNEL_CLOSED,
-		.closed_by_known = (facts & (FACT_RELEASED | FACT_LISTENER_OWNER)) && c->base.actor.proc.tgid,
+		.closed_by_known = (facts & (FACT_RELEASED | FACT_LISTENER_OWNER)) &&
+				   c->base.actor.proc.tgid,
 	};
 }
 
@@ -384,8 +388,8 @@ static void apply_state(struct entry *e, union event *ev, struct record *r)
 
 /* What each event does to the table; a close is done by its caller, which holds the life. */
 static void (*const appliers[EV_TYPES])(struct entry *e, union event *ev, struct record *r) = {
-	[EV_BIND] = apply_bind,	      [EV_LISTEN] = apply_listen,     [EV_CONNECT] = apply_connect,
-	[EV_ACCEPT] = apply_accept,   [EV_PEER] = apply_peer,	      [EV_STATE] = apply_state,
+	[EV_BIND] = apply_bind,         [EV_LISTEN] = apply_listen, [EV_CONNECT] = apply_connect,
+	[EV_ACCEPT] = apply_accept,     [EV_PEER] = apply_peer,     [EV_STATE] = apply_state,
 	[EV_SNAPSHOT] = apply_snapshot,
 };
 
@@ -508,7 +512,9 @@ void sock_table__holders(const struct sock_table *t, const struct ask_holders *q
 
 	for (i = t->oldest; i != NONE; i = t->entries[i].newer) {
 		const struct entry *e = &t->entries[i];
-		struct holder h = { .sock = e->sock, .proc = e->sock.owner, .options_known = e->options_known };
+		struct holder h = { .sock = e->sock,
+				    .proc = e->sock.owner,
+				    .options_known = e->options_known };
 
 		if (e->sock.lport != q->port || e->sock.netns_cookie != q->netns_cookie ||
 		    e->sock.proto != q->proto || e->sock.cookie == q->except)

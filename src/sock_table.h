@@ -45,6 +45,7 @@ uint64_t sock_table__since(const struct sock_table *t, uint64_t cookie);
 void sock_table__holders(const struct sock_table *t, const struct ask_holders *q,
 			 void (*fn)(void *arg, const struct holder *h), void *arg);
 /* Each open socket's cookie, in the order of their coming. */
-void sock_table__each(const struct sock_table *t, void (*fn)(void *arg, uint64_t cookie), void *arg);
+void sock_table__each(const struct sock_table *t, void (*fn)(void *arg, uint64_t cookie),
+		      void *arg);
 
 #endif

@@ -20,9 +20,9 @@
 #include "socklife.skel.h"
 #include "tracer.h"
 
-#define HOOKS_MAX      32
-#define SNAPSHOT_READ  (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
-#define FACTS_STRIDE   ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
+#define HOOKS_MAX     32
+#define SNAPSHOT_READ (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
+#define FACTS_STRIDE  ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
 
 struct tracer {
 	struct tracer_config config;
@@ -31,9 +31,9 @@ struct tracer {
 	bool used[HOOKS_MAX];
 	struct bpf_link *iterator;
 	struct ring_buffer *ring;
-	const unsigned char *slots;	/* the facts array, read-only */
+	const unsigned char *slots; /* the facts array, read-only */
 	int cgroup;
-	tracer_event_fn *event;		/* of the running tracer__consume() */
+	tracer_event_fn *event; /* of the running tracer__consume() */
 	void *event_arg;
 	uint64_t losses[LOST_KERNEL_REASONS];
 };
@@ -91,7 +91,8 @@ static int check_privileges(struct tracer_error *why)
 	if (has_capability(data, CAP_BPF) && has_capability(data, CAP_PERFMON) &&
 	    has_capability(data, CAP_NET_ADMIN))
 		return 0;
-	WHY(why, "not enough privileges: run it as root (it needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
+	WHY(why,
+	    "not enough privileges: run it as root (it needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
 	return -EPERM;
 }
 
@@ -101,17 +102,23 @@ static int check_kernel(struct tracer_error *why)
 
 	uname(&u);
 	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
-		WHY(why, "kernel %s has no BTF (/sys/kernel/btf/vmlinux): one built with CONFIG_DEBUG_INFO_BTF "
-			 "is needed", u.release);
+		WHY(why,
+		    "kernel %s has no BTF (/sys/kernel/btf/vmlinux): one built with CONFIG_DEBUG_INFO_BTF "
+		    "is needed",
+		    u.release);
 		return -EOPNOTSUPP;
 	}
 	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0) {
-		WHY(why, "kernel %s has no BPF ring buffer: Linux 5.12 or newer is needed", u.release);
+		WHY(why, "kernel %s has no BPF ring buffer: Linux 5.12 or newer is needed",
+		    u.release);
 		return -EOPNOTSUPP;
 	}
-	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK, BPF_FUNC_get_current_task_btf, NULL) == 0) {
-		WHY(why, "kernel %s is too old: its cgroup programs cannot read the running task "
-			 "(Linux 6.1 or newer is tested)", u.release);
+	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK, BPF_FUNC_get_current_task_btf,
+				    NULL) == 0) {
+		WHY(why,
+		    "kernel %s is too old: its cgroup programs cannot read the running task "
+		    "(Linux 6.1 or newer is tested)",
+		    u.release);
 		return -EOPNOTSUPP;
 	}
 	return 0;
@@ -126,10 +133,13 @@ static int open_cgroup(struct tracer *t, struct tracer_error *why)
 		WHY(why, "only a part of the host can be seen from this cgroup namespace: "
 			 "run it in the host's (for a container: --cgroupns=host --pid=host)");
 	else if (t->cgroup == -EPERM)
-		WHY(why, "the cgroup2 hierarchy cannot be opened: CAP_SYS_ADMIN, or a mounted cgroup2, is needed");
+		WHY(why,
+		    "the cgroup2 hierarchy cannot be opened: CAP_SYS_ADMIN, or a mounted cgroup2, is needed");
 	else
-		WHY(why, "no cgroup2 hierarchy: the kernel needs CONFIG_CGROUPS, CONFIG_CGROUP_BPF and no "
-			 "cgroup_no_v1 limits on it (%s)", log__errno(t->cgroup));
+		WHY(why,
+		    "no cgroup2 hierarchy: the kernel needs CONFIG_CGROUPS, CONFIG_CGROUP_BPF and no "
+		    "cgroup_no_v1 limits on it (%s)",
+		    log__errno(t->cgroup));
 	return t->cgroup;
 }
 
@@ -168,7 +178,8 @@ static int choose_hooks(struct tracer *t, struct tracer_error *why)
 		return -errno;
 	}
 	for (i = 0; hooks[i].program && !err; i++) {
-		struct bpf_program *prog = bpf_object__find_program_by_name(t->skel->obj, hooks[i].program);
+		struct bpf_program *prog =
+			bpf_object__find_program_by_name(t->skel->obj, hooks[i].program);
 
 		t->used[i] = wanted(&t->config, hooks[i].need);
 		if (t->used[i] && !kernel_has(&hooks[i], vmlinux)) {
@@ -251,7 +262,8 @@ static int put_set(const struct bpf_map *map, const void *keys, size_t n, size_t
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (bpf_map__update_elem(map, (const char *)keys + i * size, size, &one, sizeof(one), BPF_ANY))
+		if (bpf_map__update_elem(map, (const char *)keys + i * size, size, &one,
+					 sizeof(one), BPF_ANY))
 			return -errno;
 	return 0;
 }
@@ -263,7 +275,8 @@ static int put_cgroups(struct tracer *t, struct tracer_error *why)
 	ssize_t n = cgroup__filter_ids(t->cgroup, t->config.filter, ids, FILTER_SET_MAX, &missing);
 
 	if (n < 0) {
-		WHY(why, "--cgroup: '%s' is not in the cgroup2 hierarchy (%s)", missing, log__errno(n));
+		WHY(why, "--cgroup: '%s' is not in the cgroup2 hierarchy (%s)", missing,
+		    log__errno(n));
 		return n;
 	}
 	return put_set(t->skel->maps.filter_cgroups, ids, n, sizeof(ids[0]));
@@ -281,12 +294,13 @@ static int put_filters(struct tracer *t, struct tracer_error *why)
 	if (!err)
 		err = put_set(t->skel->maps.filter_uids, f->uids, f->n_uids, sizeof(f->uids[0]));
 	if (!err)
-		err = put_set(t->skel->maps.filter_netns, f->netns, f->n_netns, sizeof(f->netns[0]));
+		err = put_set(t->skel->maps.filter_netns, f->netns, f->n_netns,
+			      sizeof(f->netns[0]));
 	for (i = 0; !err && i < SIDES * PORT_WORDS; i++) {
 		const uint64_t *word = &f->ports[i / PORT_WORDS][i % PORT_WORDS];
 
-		if (*word && bpf_map__update_elem(t->skel->maps.filter_ports, &i, sizeof(i), word, sizeof(*word),
-						  BPF_ANY))
+		if (*word && bpf_map__update_elem(t->skel->maps.filter_ports, &i, sizeof(i), word,
+						  sizeof(*word), BPF_ANY))
 			err = -errno;
 	}
 	if (!err && (f->on & FILTER_CGROUP))
@@ -359,8 +373,8 @@ static int attach_all(struct tracer *t, struct tracer_error *why)
 			WHY(why, "%s cannot be attached: %s", hooks[i].name, log__errno(err));
 			return err;
 		}
-		log__warn("%s cannot be attached (%s): going on without %s", hooks[i].name, log__errno(err),
-			  hooks[i].without);
+		log__warn("%s cannot be attached (%s): going on without %s", hooks[i].name,
+			  log__errno(err), hooks[i].without);
 		t->used[i] = false;
 	}
 	return 0;
@@ -379,7 +393,8 @@ int tracer__start(struct tracer *t, struct tracer_error *why)
 	int err = socklife_bpf__load(t->skel);
 
 	if (err) {
-		WHY(why, "the kernel refuses the programs: %s%s", complaint[0] ? complaint : log__errno(err), verdict);
+		WHY(why, "the kernel refuses the programs: %s%s",
+		    complaint[0] ? complaint : log__errno(err), verdict);
 		return err;
 	}
 	err = put_filters(t, why);
@@ -481,7 +496,8 @@ void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost 
 		struct lost l = { .reason = reason, .from_ns = UINT64_MAX };
 		uint64_t total = 0;
 
-		if (bpf_map__lookup_elem(t->skel->maps.losses, &reason, sizeof(reason), counts, sizeof(counts), 0))
+		if (bpf_map__lookup_elem(t->skel->maps.losses, &reason, sizeof(reason), counts,
+					 sizeof(counts), 0))
 			continue;
 		for (cpu = 0; cpu < cpus; cpu++) {
 			total += counts[cpu].count;
@@ -507,12 +523,14 @@ void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost 
 
 bool tracer__alive(const struct tracer *t, uint64_t cookie)
 {
-	const struct facts *f = (const void *)(t->slots + (cookie & (FACTS_SLOTS - 1)) * FACTS_STRIDE);
+	const struct facts *f =
+		(const void *)(t->slots + (cookie & (FACTS_SLOTS - 1)) * FACTS_STRIDE);
 	struct facts spilled;
 
 	if (__atomic_load_n(&f->cookie, __ATOMIC_ACQUIRE) == cookie)
 		return true;
-	return !bpf_map__lookup_elem(t->skel->maps.spill, &cookie, sizeof(cookie), &spilled, sizeof(spilled), 0);
+	return !bpf_map__lookup_elem(t->skel->maps.spill, &cookie, sizeof(cookie), &spilled,
+				     sizeof(spilled), 0);
 }
 
 void tracer__adopt(struct tracer *t, bool on)
@@ -524,8 +542,8 @@ int tracer__follow(struct tracer *t, uint32_t tgid)
 {
 	__u32 state = FOLLOWED;
 
-	if (bpf_map__update_elem(t->skel->maps.filter_pids, &tgid, sizeof(tgid), &state, sizeof(state),
-				 BPF_NOEXIST))
+	if (bpf_map__update_elem(t->skel->maps.filter_pids, &tgid, sizeof(tgid), &state,
+				 sizeof(state), BPF_NOEXIST))
 		return -errno;
 	__atomic_add_fetch(&t->skel->bss->tree_size, 1, __ATOMIC_RELAXED);
 	return 0;
@@ -570,7 +588,8 @@ static int try_hook(struct tracer *t, int i)
 		return -errno;
 	fill_settings(t);
 	for (k = 0; hooks[k].program; k++)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(t->skel->obj, hooks[k].program), k == i);
+		bpf_program__set_autoload(
+			bpf_object__find_program_by_name(t->skel->obj, hooks[k].program), k == i);
 	err = socklife_bpf__load(t->skel);
 	if (!err)
 		err = attach(t, i);
@@ -581,10 +600,14 @@ static int try_hook(struct tracer *t, int i)
 	return err;
 }
 
-int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *arg, struct tracer_error *why)
+int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *arg,
+		  struct tracer_error *why)
 {
-	static const struct socket_filter all = { .tcp = true, .udp = true, .ipv4 = true, .ipv6 = true };
-	struct tracer t = { .config = { .filter = &all, .sends = true, .ring_size = 4096 }, .cgroup = -1 };
+	static const struct socket_filter all = {
+		.tcp = true, .udp = true, .ipv4 = true, .ipv6 = true
+	};
+	struct tracer t = { .config = { .filter = &all, .sends = true, .ring_size = 4096 },
+			    .cgroup = -1 };
 	int i, err;
 
 	libbpf_set_print(on_libbpf);

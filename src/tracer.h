@@ -15,10 +15,10 @@ struct tracer;
 /* What to watch. `filter` must outlive the tracer. */
 struct tracer_config {
 	const struct socket_filter *filter;
-	bool	 states;	/* every TCP state change */
-	bool	 sends;		/* UDP: the port that a first send chose, and each destination */
-	bool	 tree;		/* follow descendants: of --pid, or of what is forked while adopting */
-	size_t	 ring_size;	/* bytes */
+	bool states;      /* every TCP state change */
+	bool sends;       /* UDP: the port that a first send chose, and each destination */
+	bool tree;        /* follow descendants: of --pid, or of what is forked while adopting */
+	size_t ring_size; /* bytes */
 };
 
 /* Why something cannot be: one sentence for the user. */
@@ -71,12 +71,13 @@ void tracer__hooks(const struct tracer *t, const char **names, size_t max);
 struct hook_status {
 	const char *name;
 	const char *kind;
-	const char *without;	/* what is lost without it */
-	bool	 required;
-	bool	 wanted;	/* by a plain trace */
-	int	 error;		/* 0: works here; -errno */
+	const char *without; /* what is lost without it */
+	bool required;
+	bool wanted; /* by a plain trace */
+	int error;   /* 0: works here; -errno */
 };
 /* 0, or -errno with *why set where nothing can be tried at all. */
-int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *arg, struct tracer_error *why);
+int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *arg,
+		  struct tracer_error *why);
 
 #endif
