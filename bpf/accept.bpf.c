@@ -7,7 +7,7 @@
 
 static __always_inline struct facts *accept__listener(__u16 lport)
 {
-	struct sock *sk = task__sock(syscall__fd());
+	struct sock *sk = (struct sock *)task__sock(syscall__fd());
 
 	/* another thread may have put another socket in its place meanwhile */
 	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_num) != lport ||
@@ -54,7 +54,7 @@ static __always_inline int accept__returned(long ret)
 			accept__emit(sk, f, f->cookie, ret, now);
 		return 0;
 	}
-	sk = task__sock(ret);
+	sk = (struct sock *)task__sock(ret);
 	if (!sk || !sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family),
 				 BPF_CORE_READ(sk, sk_protocol)))
 		return 0;

@@ -63,7 +63,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 	e = emit__begin(EV_BIND, sizeof(*e), now, sk, f, &actor, false);
 	if (!e)
 		return;
-	e->base.sock.options = sock__options(sk);
+	e->base.sock.options = sock__options((__u64)sk);
 	e->error = error;
 	e->automatic = automatic;
 	e->req_known = call != NULL;
@@ -75,7 +75,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 static __always_inline int bind__done(struct bpf_sock *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid(), cookie = bpf_get_socket_cookie(ctx);
-	const struct sock *sk = (const struct sock *)ctx;
+	const struct sock *sk = sock__plain(ctx);
 	struct call *call;
 	struct facts *f;
 
@@ -161,7 +161,7 @@ int sys_exit_listen(struct trace_event_raw_sys_exit *ctx)
 	e = emit__begin(EV_LISTEN, sizeof(*e), now, sk, f, &actor, false);
 	if (!e)
 		return 0;
-	e->base.sock.options = sock__options(sk);
+	e->base.sock.options = sock__options((__u64)sk);
 	e->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
 	e->error = ret;
 	emit__end(e);
@@ -245,7 +245,7 @@ static __noinline bool send__admitted(const struct sock *sk, struct facts *f,
 /* An unconnected send: the port is chosen by now (kernel-facts: unconnected autobind). */
 static __always_inline void send__seen(struct bpf_sock_addr *ctx, const __u8 *addr)
 {
-	const struct sock *sk = sock__of(ctx);
+	const struct sock *sk = sock__plain(ctx->sk);
 	struct call dest = { .port = bpf_ntohs(ctx->user_port) };
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct facts *f;
@@ -286,4 +286,25 @@ int sendmsg6(struct bpf_sock_addr *ctx)
 			 ctx->user_ip6[3]);
 	send__seen(ctx, addr);
 	return 1;
+}
+
+/*
+ * The first send of an unbound socket found no port (udp_lib_get_port): it fails before sendmsg4 runs.
+ * The tracepoint is there since Linux 6.3.
+ */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(sock_send_length, struct sock *sk, int ret)
+{
+	struct facts *f;
+
+	if (ret != -EAGAIN || sk->sk_protocol != IPPROTO_UDP || sk->__sk_common.skc_num)
+		return 0;
+	if (!sock__wanted(sk->__sk_common.skc_family, IPPROTO_UDP) || sock__is_kernel(sk, true))
+		return 0;
+	f = facts__make(bpf_get_socket_cookie(sk), 0);
+	if (!f)
+		return 0;
+	f->flags |= FACT_BIND_FAILED;
+	bind__emit(sock__plain(sk), f, NULL, ret, 1);
+	return 0;
 }

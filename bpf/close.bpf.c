@@ -84,7 +84,7 @@ static __always_inline void close__unread(const struct sock *sk, struct facts *f
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *ctx)
 {
-	const struct sock *sk = (const struct sock *)ctx;
+	const struct sock *sk = sock__plain(ctx);
 	__u64 cookie = bpf_get_socket_cookie(ctx), now;
 	struct facts *f = facts__get(cookie);
 

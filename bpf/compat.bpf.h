@@ -9,7 +9,7 @@
 
 /*
  * Linux 6.6 moved freebind, transparent and bind_address_no_port from bitfields of inet_sock to bits
- * of inet_flags: commits 3f7e753206bb, 4bd0623f04ee and ca571e2eb7eb.
+ * of inet_flags: "inet: move inet->freebind to inet->inet_flags" and its neighbours.
  */
 struct inet_sock___bits {
 	__u8 freebind : 1, transparent : 1, bind_address_no_port : 1;

@@ -10,7 +10,7 @@
 
 static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 *addr)
 {
-	const struct sock *sk = sock__of(ctx);
+	const struct sock *sk = sock__plain(ctx->sk);
 	__u64 now, id;
 	struct file *file;
 	struct facts *f;

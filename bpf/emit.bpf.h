@@ -55,12 +55,11 @@ static __always_inline void addr__from_words(__u8 *addr, __u32 a, __u32 b, __u32
 }
 
 /*
- * The socket of a sock_addr program. The verifier lets a struct bpf_sock pointer be read only through
- * UAPI fields; copied by a probe read it is a plain address, which CO-RE reads take.
+ * A socket pointer that the verifier has a type for (a context, a struct bpf_sock, a BTF pointer), as a
+ * plain address: what global functions take, and what lets CO-RE read beyond UAPI fields.
  */
-static __always_inline const struct sock *sock__of(struct bpf_sock_addr *ctx)
+static __always_inline const struct sock *sock__plain(const void *typed)
 {
-	struct bpf_sock *typed = ctx->sk;
 	const struct sock *plain = NULL;
 
 	bpf_probe_read_kernel(&plain, sizeof(plain), &typed);
@@ -79,8 +78,9 @@ static __always_inline __u64 sock__inode(const struct sock *sk)
 	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 }
 
-static __always_inline __u32 sock__options(const struct sock *sk)
+GLOBAL_FUNC __u32 sock__options(__u64 addr)
 {
+	const struct sock *sk = (const struct sock *)addr;
 	__u32 options = compat__inet_options(sk);
 
 	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuse))
@@ -141,6 +141,13 @@ static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk,
 	net = SK(__sk_common.skc_net.net);
 	s->netns = direct ? net->ns.inum : BPF_CORE_READ(net, ns.inum);
 	s->netns_cookie = direct ? net->net_cookie : BPF_CORE_READ(net, net_cookie);
+}
+
+GLOBAL_FUNC int sock__fill_probed(struct ev_sock *s, __u64 addr, const struct facts *f)
+{
+	if (s && f)
+		sock__fill(s, (const struct sock *)addr, f, false);
+	return 0;
 }
 
 static __always_inline bool filter__port(__u32 side, __u16 port)
@@ -240,7 +247,7 @@ static __noinline bool filter__match(const struct sock *sk, struct facts *f,
 
 	if (!filter__process(f, a))
 		return false;
-	sock__fill(&s, sk, f, false);
+	sock__fill_probed(&s, (__u64)sk, f);
 	if (want) {
 		if (want->lport) {
 			s.lport = want->lport;
@@ -261,7 +268,7 @@ static __always_inline bool emit__wanted(const struct sock *sk, struct facts *f,
 		return false;
 	if (!settings.filters || (f->flags & FACT_ADMITTED))
 		return true;
-	if (!filter__match(sk, f, a, want))
+	if (!filter__match(sock__plain(sk), f, a, want))
 		return false;
 	f->flags |= FACT_ADMITTED;
 	return true;
@@ -283,7 +290,10 @@ static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, cons
 	b->head.size = size;
 	b->head.cpu = bpf_get_smp_processor_id();
 	b->head.boot_ns = now;
-	sock__fill(&b->sock, sk, f, direct);
+	if (direct)
+		sock__fill(&b->sock, sk, f, true);
+	else
+		sock__fill_probed(&b->sock, (__u64)sk, f);
 	__builtin_memcpy(&b->actor, a, sizeof(b->actor));
 	b->actor.pad = 0;
 	return b;
@@ -295,8 +305,8 @@ static __always_inline void emit__end(void *record)
 	bpf_ringbuf_submit(record, 0);
 }
 
-/* The sock behind a descriptor of the running process, NULL where it is no IP socket. */
-static __always_inline struct sock *task__sock(int fd)
+/* The sock behind a descriptor of the running process, as an address; 0 where it is no socket. */
+GLOBAL_FUNC __u64 task__sock(int fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fdtable *fdt = task->files ? task->files->fdt : NULL;
@@ -305,18 +315,18 @@ static __always_inline struct sock *task__sock(int fd)
 	__u16 mode;
 
 	if (!fdt || fd < 0 || (__u32)fd >= fdt->max_fds)
-		return NULL;
+		return 0;
 	fds = fdt->fd;
 	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
 	if (!file)
-		return NULL;
+		return 0;
 	mode = BPF_CORE_READ(file, f_inode, i_mode);
 	if ((mode & 0170000) != 0140000) /* S_IFMT, S_IFSOCK */
-		return NULL;
+		return 0;
 	socket = BPF_CORE_READ(file, private_data);
 	if (!socket)
-		return NULL;
-	return BPF_CORE_READ(socket, sk);
+		return 0;
+	return (__u64)BPF_CORE_READ(socket, sk);
 }
 
 #endif

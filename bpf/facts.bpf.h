@@ -73,16 +73,25 @@ static __always_inline void facts__drop(__u64 cookie)
 		bpf_map_delete_elem(&spill, &cookie);
 }
 
+/*
+ * Global functions (not static) are verified once a program, not once a path through it: reading
+ * task_struct is what the verifier takes longest for.
+ */
+#define GLOBAL_FUNC __weak __noinline
+
 /* The process of the running thread. Its name is the group leader's. */
-static __always_inline void owner__fill(struct ev_owner *o)
+GLOBAL_FUNC int owner__fill(struct ev_owner *o)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
 
+	if (!o)
+		return 0;
 	o->tgid = task->tgid;
 	o->exec = leader->self_exec_id;
 	o->start_ns = leader->start_boottime;
 	bpf_probe_read_kernel(o->comm, sizeof(o->comm), leader->comm);
+	return 0;
 }
 
 /* The number of a process in its own pid namespace: the last of pid->numbers[]. */
@@ -113,10 +122,12 @@ static __always_inline bool actor__in_cgroups(void)
 }
 
 /* The running thread. `pad` says whether a --cgroup filter matched: only now can that be asked. */
-static __always_inline void actor__fill(struct ev_actor *a)
+GLOBAL_FUNC int actor__fill(struct ev_actor *a)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
+	if (!a)
+		return 0;
 	owner__fill(&a->proc);
 	a->tid = task->pid;
 	a->uid = task->cred->uid.val;
@@ -129,6 +140,7 @@ static __always_inline void actor__fill(struct ev_actor *a)
 		__builtin_memcpy(a->thread, a->proc.comm, COMM_LEN);
 	else
 		bpf_get_current_comm(a->thread, sizeof(a->thread));
+	return 0;
 }
 
 #endif

@@ -138,7 +138,7 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	e->base.head.cpu = bpf_get_smp_processor_id();
 	e->base.head.boot_ns = now;
 	sock__fill(&e->base.sock, sk, f, true);
-	e->base.sock.options = sock__options(sk);
+	e->base.sock.options = sock__options((__u64)sock__plain(sk));
 	e->base.actor.pad = 0;
 	e->fd = ctx->fd;
 	e->backlog = sk->sk_max_ack_backlog;

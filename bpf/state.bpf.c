@@ -89,9 +89,9 @@ static __always_inline void state__closed(const struct sock *sk, struct facts *f
 	if (!(f->flags & FACT_CONNECTING))
 		return;
 	if (sk->sk_err)
-		connect__outcome(sk, f, -sk->sk_err, CONNECT_DECIDED, now);
+		connect__outcome(sock__plain(sk), f, -sk->sk_err, CONNECT_DECIDED, now);
 	else if (old != TCP_SYN_SENT || tp->snd_nxt != tp->snd_una)
-		connect__outcome(sk, f, 0, CONNECT_ABANDONED, now);
+		connect__outcome(sock__plain(sk), f, 0, CONNECT_ABANDONED, now);
 	/* else no port was to be had: sys_exit_connect says so */
 }
 
@@ -108,7 +108,7 @@ static __always_inline void state__changed(const struct sock *sk, struct facts *
 			f->flags |= FACT_PASSIVE;
 		f->flags |= FACT_ESTABLISHED;
 		if (f->flags & FACT_CONNECTING)
-			connect__outcome(sk, f, 0, CONNECT_DECIDED, now);
+			connect__outcome(sock__plain(sk), f, 0, CONNECT_DECIDED, now);
 		break;
 	case TCP_LISTEN:
 		f->flags |= FACT_LISTENED;
@@ -166,7 +166,7 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 	if (!f || (f->flags & FACT_IGNORED))
 		return 0;
 	if (settings.states)
-		state__emit(sk, f, old, new, now);
+		state__emit(sock__plain(sk), f, old, new, now);
 	state__changed(sk, f, old, new, now);
 	return 0;
 }

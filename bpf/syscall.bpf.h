@@ -27,7 +27,7 @@ static __always_inline bool syscall__no_socket(long ret)
 /* The facts of the IP socket that the returning system call was made on, NULL where there is none. */
 static __always_inline struct facts *syscall__facts(struct sock **skp, __u64 now)
 {
-	struct sock *sk = task__sock(syscall__fd());
+	struct sock *sk = (struct sock *)task__sock(syscall__fd());
 
 	*skp = sk;
 	if (!sk || !sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family),

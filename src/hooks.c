@@ -29,6 +29,8 @@ const struct hook hooks[] = {
 	  "IPv4 UDP sockets without bind()" },
 	{ "sendmsg6", "cgroup/sendmsg6", HOOK_CGROUP, NEED_UDP_SENDS, false,
 	  "IPv6 UDP sockets without bind()" },
+	{ "sock_send_length", "tp_btf/sock_send_length", HOOK_BTF, NEED_UDP_SENDS, false,
+	  "UDP sockets whose first send found no port" },
 	BTF(inet_sock_set_state, true, "every TCP state"),
 	BTF(tcp_destroy_sock, true, "the death of TCP sockets"),
 	BTF(tcp_receive_reset, false, "remote-reset as a reason"),

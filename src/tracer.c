@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,20 +97,28 @@ static int check_privileges(struct tracer_error *why)
 	return -EPERM;
 }
 
+static int check_btf(struct tracer_error *why)
+{
+	struct utsname u = { 0 };
+
+	if (!access("/sys/kernel/btf/vmlinux", R_OK))
+		return 0;
+	uname(&u);
+	WHY(why,
+	    "kernel %s has no BTF (/sys/kernel/btf/vmlinux): one built with "
+	    "CONFIG_DEBUG_INFO_BTF is needed",
+	    u.release);
+	return -EOPNOTSUPP;
+}
+
+/* What an old kernel lacks, asked only when the programs did not load: the questions take their time. */
 static int check_kernel(struct tracer_error *why)
 {
 	struct utsname u = { 0 };
 
 	uname(&u);
-	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
-		WHY(why,
-		    "kernel %s has no BTF (/sys/kernel/btf/vmlinux): one built with CONFIG_DEBUG_INFO_BTF "
-		    "is needed",
-		    u.release);
-		return -EOPNOTSUPP;
-	}
 	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0) {
-		WHY(why, "kernel %s has no BPF ring buffer: Linux 5.12 or newer is needed",
+		WHY(why, "kernel %s has no BPF ring buffer: Linux 6.1 or newer is needed",
 		    u.release);
 		return -EOPNOTSUPP;
 	}
@@ -117,7 +126,7 @@ static int check_kernel(struct tracer_error *why)
 				    NULL) == 0) {
 		WHY(why,
 		    "kernel %s is too old: its cgroup programs cannot read the running task "
-		    "(Linux 6.1 or newer is tested)",
+		    "(Linux 6.1 or newer is needed)",
 		    u.release);
 		return -EOPNOTSUPP;
 	}
@@ -158,44 +167,6 @@ static bool wanted(const struct tracer_config *c, enum hook_need need)
 	return true;
 }
 
-static bool kernel_has(const struct hook *h, const struct btf *vmlinux)
-{
-	char name[128];
-
-	if (h->kind != HOOK_BTF)
-		return true;
-	snprintf(name, sizeof(name), "btf_trace_%s", h->program);
-	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) >= 0;
-}
-
-static int choose_hooks(struct tracer *t, struct tracer_error *why)
-{
-	struct btf *vmlinux = btf__load_vmlinux_btf();
-	int i, err = 0;
-
-	if (!vmlinux) {
-		WHY(why, "the kernel's BTF cannot be read: %s", log__errno(errno));
-		return -errno;
-	}
-	for (i = 0; hooks[i].program && !err; i++) {
-		struct bpf_program *prog =
-			bpf_object__find_program_by_name(t->skel->obj, hooks[i].program);
-
-		t->used[i] = wanted(&t->config, hooks[i].need);
-		if (t->used[i] && !kernel_has(&hooks[i], vmlinux)) {
-			t->used[i] = false;
-			if (hooks[i].required) {
-				WHY(why, "this kernel has no %s: without it there is no telling %s",
-				    hooks[i].name, hooks[i].without);
-				err = -EOPNOTSUPP;
-			}
-		}
-		bpf_program__set_autoload(prog, t->used[i]);
-	}
-	btf__free(vmlinux);
-	return err;
-}
-
 static void fill_settings(struct tracer *t)
 {
 	const struct socket_filter *f = t->config.filter;
@@ -223,34 +194,24 @@ static void fill_settings(struct tracer *t)
 struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *why)
 {
 	struct tracer *t = calloc(1, sizeof(*t));
-	int err = -ENOMEM;
+	int err, i;
 
 	WHY(why, "out of memory");
 	if (!t)
 		return NULL;
 	t->config = *c;
 	t->cgroup = -1;
-	complaint[0] = '\0';
+	complaint[0] = verdict[0] = '\0';
 	libbpf_set_print(on_libbpf);
+	for (i = 0; hooks[i].program; i++)
+		t->used[i] = wanted(c, hooks[i].need);
 	err = check_privileges(why);
 	if (!err)
-		err = check_kernel(why);
+		err = check_btf(why);
 	if (!err)
 		err = open_cgroup(t, why);
-	if (err < 0)
-		goto fail;
-	t->skel = socklife_bpf__open();
-	if (!t->skel) {
-		err = -errno;
-		WHY(why, "the programs cannot be opened: %s", log__errno(err));
-		goto fail;
-	}
-	err = choose_hooks(t, why);
-	if (err)
-		goto fail;
-	fill_settings(t);
-	return t;
-fail:
+	if (err >= 0)
+		return t;
 	tracer__free(t);
 	errno = -err;
 	return NULL;
@@ -388,15 +349,82 @@ static int on_record(void *arg, void *data, size_t size)
 	return 0;
 }
 
+static int load(struct tracer *t)
+{
+	int i;
+
+	t->skel = socklife_bpf__open();
+	if (!t->skel)
+		return -errno;
+	for (i = 0; hooks[i].program; i++)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(t->skel->obj,
+									   hooks[i].program),
+					  t->used[i]);
+	fill_settings(t);
+	return socklife_bpf__load(t->skel);
+}
+
+static bool kernel_has(const struct hook *h, const struct btf *vmlinux)
+{
+	char name[128];
+
+	if (h->kind != HOOK_BTF)
+		return true;
+	snprintf(name, sizeof(name), "btf_trace_%s", h->program);
+	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) >= 0;
+}
+
+/* Gives up the optional hooks that this kernel does not have. How many, or -errno with *why set. */
+static int drop_missing(struct tracer *t, struct tracer_error *why)
+{
+	struct btf *vmlinux = btf__load_vmlinux_btf();
+	int i, dropped = 0;
+
+	if (!vmlinux) {
+		WHY(why, "the kernel's BTF cannot be read: %s", log__errno(errno));
+		return -errno;
+	}
+	for (i = 0; hooks[i].program; i++) {
+		if (!t->used[i] || kernel_has(&hooks[i], vmlinux))
+			continue;
+		if (hooks[i].required) {
+			WHY(why, "this kernel has no %s: without it there is no telling %s",
+			    hooks[i].name, hooks[i].without);
+			dropped = -EOPNOTSUPP;
+			break;
+		}
+		log__warn("this kernel has no %s: going on without %s", hooks[i].name,
+			  hooks[i].without);
+		t->used[i] = false;
+		dropped++;
+	}
+	btf__free(vmlinux);
+	return dropped;
+}
+
+static int load_what_is_there(struct tracer *t, struct tracer_error *why)
+{
+	int err = load(t), dropped;
+
+	if (!err)
+		return 0;
+	WHY(why, "the kernel refuses the programs: %s%s",
+	    complaint[0] ? complaint : log__errno(err), verdict);
+	if (check_kernel(why))
+		return -EOPNOTSUPP;
+	dropped = drop_missing(t, why);
+	if (dropped <= 0)
+		return dropped ? dropped : err;
+	socklife_bpf__destroy(t->skel);
+	return load(t);
+}
+
 int tracer__start(struct tracer *t, struct tracer_error *why)
 {
-	int err = socklife_bpf__load(t->skel);
+	int err = load_what_is_there(t, why);
 
-	if (err) {
-		WHY(why, "the kernel refuses the programs: %s%s",
-		    complaint[0] ? complaint : log__errno(err), verdict);
+	if (err)
 		return err;
-	}
 	err = put_filters(t, why);
 	if (err)
 		return err;
@@ -411,12 +439,37 @@ int tracer__start(struct tracer *t, struct tracer_error *why)
 	return attach_all(t, why);
 }
 
+static void *detach(void *link)
+{
+	bpf_link__destroy(link);
+	return NULL;
+}
+
+/* Each waits for a grace period of its own, tens of milliseconds: so all at once. */
+static void detach_syscalls(struct tracer *t)
+{
+	pthread_t threads[HOOKS_MAX];
+	int i, n = 0;
+
+	for (i = 0; hooks[i].program; i++) {
+		if (hooks[i].kind != HOOK_SYSCALL || !t->links[i])
+			continue;
+		if (pthread_create(&threads[n], NULL, detach, t->links[i]))
+			continue; /* left to tracer__free() */
+		t->links[i] = NULL;
+		n++;
+	}
+	while (n--)
+		pthread_join(threads[n], NULL);
+}
+
 void tracer__free(struct tracer *t)
 {
 	int i;
 
 	if (!t)
 		return;
+	detach_syscalls(t);
 	for (i = 0; i < HOOKS_MAX; i++)
 		bpf_link__destroy(t->links[i]);
 	ring_buffer__free(t->ring);
@@ -581,16 +634,11 @@ void tracer__hooks(const struct tracer *t, const char **names, size_t max)
 /* Loads and attaches one program alone. */
 static int try_hook(struct tracer *t, int i)
 {
-	int k, err;
+	int err;
 
-	t->skel = socklife_bpf__open();
-	if (!t->skel)
-		return -errno;
-	fill_settings(t);
-	for (k = 0; hooks[k].program; k++)
-		bpf_program__set_autoload(
-			bpf_object__find_program_by_name(t->skel->obj, hooks[k].program), k == i);
-	err = socklife_bpf__load(t->skel);
+	memset(t->used, 0, sizeof(t->used));
+	t->used[i] = true;
+	err = load(t);
 	if (!err)
 		err = attach(t, i);
 	bpf_link__destroy(t->links[i]);
@@ -613,10 +661,12 @@ int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *
 	libbpf_set_print(on_libbpf);
 	err = check_privileges(why);
 	if (!err)
+		err = check_btf(why);
+	if (!err)
 		err = check_kernel(why);
 	if (!err)
 		err = open_cgroup(&t, why);
-	if (err)
+	if (err < 0)
 		return err;
 	for (i = 0; hooks[i].program; i++) {
 		struct hook_status s = {

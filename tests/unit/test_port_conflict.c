@@ -22,6 +22,7 @@
 /* What the detector said, and the kernel that it asks. */
 struct bench {
 	struct kernel kernel;
+	struct wall wall;
 	struct detect *d;
 	struct holder holders[32];
 	size_t n_holders, asked;
@@ -58,7 +59,8 @@ static void heard(void *arg, const struct finding *f)
 		b->said[b->n_said++] = *f;
 }
 
-static const struct wall wall = { .offset_ns = 0 };
+/* START is 2026-11-22 23:48:24 UTC */
+static const struct wall utc = { .offset_ns = 1795391304 * (int64_t)SECOND - (int64_t)START };
 
 static int setup(void **state)
 {
@@ -67,7 +69,8 @@ static int setup(void **state)
 	if (!b)
 		return -1;
 	b->kernel = (struct kernel){ .ask = stub_ask, .arg = b };
-	b->d = detect__new(&b->kernel, &wall, heard, b);
+	b->wall = utc;
+	b->d = detect__new(&b->kernel, &b->wall, heard, b);
 	*state = b;
 	return b->d ? 0 : -1;
 }
@@ -198,8 +201,9 @@ static void names_the_holder(void **state)
 	assert_int_equal(f->severity, SEVERITY_ERROR);
 	assert_int_equal(f->status, FINDING_OPEN);
 	assert_string_equal(f->rule, "same-address");
-	assert_string_equal(f->message,
-			    "0.0.0.0:80/tcp is held by nginx (pid 812, root), listening for 3m12s");
+	assert_string_equal(
+		f->message,
+		"0.0.0.0:80/tcp is held by nginx (pid 812, root), listening since 23:45:12");
 	assert_string_equal(f->advice,
 			    "stop nginx (kill 812), or give python3 another port than 80");
 	assert_string_equal(f->call, "bind");
@@ -214,6 +218,26 @@ static void names_the_holder(void **state)
 	assert_int_equal(b->question.tgid, 9100);
 	assert_int_equal(b->question.except, 55);
 	assert_int_equal(detect__counts(b->d)[0], 1);
+}
+
+static void since_is_the_wall_clock_of_here(void **state)
+{
+	struct bench *b = *state;
+
+	b->wall.gmtoff_s = 5400; /* here it is 01:18:24 of the next day */
+	nginx(b)->since_ns = START - 192 * SECOND;
+	try_bind(b, once);
+	assert_non_null(strstr(b->said[0].message, "listening since 01:15:12"));
+	b->holders[0].since_ns = START - 900 * SECOND;
+	b->wall.gmtoff_s = 0;
+	try_bind(b, (struct attempt){ .at_ns = START, .port = PORT, .comm = "caddy" });
+	assert_non_null(strstr(b->said[1].message, "listening since 23:33:24"));
+	b->wall.gmtoff_s = 900; /* the night between the two */
+	try_bind(b, (struct attempt){ .at_ns = START, .port = PORT, .comm = "apache" });
+	assert_non_null(strstr(b->said[2].message, "listening since 2026-11-22 23:48:24"));
+	b->holders[0].since_ns = 0;
+	try_bind(b, (struct attempt){ .at_ns = START, .port = PORT, .comm = "lighttpd" });
+	assert_null(strstr(b->said[3].message, " since "));
 }
 
 static void silent_where_it_is_not_its_matter(void **state)
@@ -471,6 +495,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(names_the_holder, setup, teardown),
+		cmocka_unit_test_setup_teardown(since_is_the_wall_clock_of_here, setup, teardown),
 		cmocka_unit_test_setup_teardown(silent_where_it_is_not_its_matter, setup, teardown),
 		cmocka_unit_test_setup_teardown(leaves_out_who_does_not_conflict, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_listener_comes_first, setup, teardown),
