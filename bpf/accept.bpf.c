@@ -5,15 +5,41 @@
  */
 #include "syscall.bpf.h"
 
+/*
+ * The listener, by the descriptor that accept() was called on. What its cookie finds must be a listener
+ * of the child's port: another thread may have put another file in its place meanwhile.
+ */
 static __always_inline struct facts *accept__listener(__u16 lport)
 {
-	struct sock *sk = (struct sock *)task__sock(syscall__fd());
+	struct file *file = (struct file *)task__file(syscall__fd());
+	struct sock *sk = file ? file__sock(file) : NULL;
+	struct facts *l;
 
-	/* another thread may have put another socket in its place meanwhile */
-	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_num) != lport ||
-	    BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
+	if (!sk)
 		return NULL;
-	return facts__make(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter), 0);
+	l = facts__get(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
+	return l && (l->flags & FACT_LISTENED) && l->lport == lport ? l : NULL;
+}
+
+/* A child whose handshake was seen has facts that say so; any other socket is looked at closely. */
+static __always_inline struct facts *accept__child(struct file *file, struct sock **skp)
+{
+	struct sock *sk = file ? file__sock(file) : NULL;
+	struct facts *f;
+
+	*skp = sk;
+	if (!sk)
+		return NULL;
+	f = facts__get(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
+	if (f && (f->flags & FACT_PASSIVE))
+		return f;
+	*skp = sk = file__sock_checked(file);
+	f = sock__facts(sk);
+	if (!f && sk &&
+	    sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol)))
+		loss__count(
+			LOST_FACTS); /* nobody has asked for its cookie: queued before the start */
+	return f;
 }
 
 static __noinline void accept__emit(const struct sock *sk, struct facts *f, __u64 listener, int ret,
@@ -25,7 +51,8 @@ static __noinline void accept__emit(const struct sock *sk, struct facts *f, __u6
 	actor__fill(&actor);
 	if (ret >= 0) {
 		__builtin_memcpy(&f->owner, &actor.proc, sizeof(f->owner));
-		f->flags |= FACT_ACCEPTED;
+		facts__set(f, FACT_ACCEPTED | FACT_PASSIVE | FACT_ESTABLISHED);
+		facts__clear(f, FACT_IGNORED);
 	}
 	if (!emit__wanted(sk, f, &actor, NULL))
 		return;
@@ -39,39 +66,41 @@ static __noinline void accept__emit(const struct sock *sk, struct facts *f, __u6
 	emit__end(e);
 }
 
-static __always_inline int accept__returned(long ret)
+static __always_inline int accept__failed(long ret)
 {
-	struct facts *f, *l;
+	struct facts *f;
 	struct sock *sk;
-	__u64 now;
 
 	if (ret == -EAGAIN || ret == -EINTR || ret == -ERESTARTSYS || syscall__no_socket(ret))
 		return 0;
-	now = bpf_ktime_get_boot_ns();
-	if (ret < 0) {
-		f = syscall__facts(&sk, now);
-		if (f)
-			accept__emit(sk, f, f->cookie, ret, now);
+	f = syscall__facts(&sk);
+	if (f)
+		accept__emit(sk, f, f->cookie, ret, bpf_ktime_get_boot_ns());
+	return 0;
+}
+
+static __always_inline int accept__returned(long ret)
+{
+	struct facts *f, *l;
+	struct file *file;
+	struct sock *sk;
+
+	if (ret < 0)
+		return accept__failed(ret);
+	file = (struct file *)task__file(ret);
+	f = accept__child(file, &sk);
+	if (!f)
 		return 0;
-	}
-	sk = (struct sock *)task__sock(ret);
-	if (!sk || !sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family),
-				 BPF_CORE_READ(sk, sk_protocol)))
-		return 0;
-	f = facts__make(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter), now);
-	if (!f) {
-		/* nobody has asked for its cookie: it was queued before the start */
-		loss__count(LOST_FACTS, now);
-		return 0;
-	}
 	if (!f->inode)
-		f->inode = sock__inode(sk);
-	l = accept__listener(sock__sport(sk));
+		f->inode = BPF_CORE_READ(file, f_inode, i_ino);
+	if (!(f->flags & FACT_TUPLE))
+		f->lport = sock__sport(sk);
+	l = accept__listener(f->lport);
 	if (l) {
 		f->listener = l->cookie;
 		__sync_fetch_and_add(&l->accepted, 1);
 	}
-	accept__emit(sk, f, f->listener, ret, now);
+	accept__emit(sk, f, f->listener, ret, bpf_ktime_get_boot_ns());
 	return 0;
 }
 

@@ -19,7 +19,7 @@ static __always_inline void bind__asked(struct bpf_sock_addr *ctx, const __u8 *a
 	call.port = bpf_ntohs(ctx->user_port);
 	__builtin_memcpy(call.addr, addr, ADDR_LEN);
 	if (bpf_map_update_elem(&calls, &id, &call, BPF_ANY))
-		loss__count(LOST_SCRATCH, bpf_ktime_get_boot_ns());
+		loss__count(LOST_SCRATCH);
 }
 
 SEC("cgroup/bind4")
@@ -79,13 +79,13 @@ static __always_inline int bind__done(struct bpf_sock *ctx)
 	struct call *call;
 	struct facts *f;
 
-	if (!sock__wanted(ctx->family, ctx->protocol) || sock__is_kernel(sk, false))
+	if (!sock__wanted(ctx->family, ctx->protocol))
 		return 1;
-	f = facts__make(cookie, bpf_ktime_get_boot_ns());
+	f = sock__meet(cookie, sk);
 	if (!f)
 		return 1;
-	f->flags |= FACT_BOUND;
-	f->flags &= ~FACT_BIND_FAILED;
+	facts__set(f, FACT_BOUND);
+	facts__clear(f, FACT_BIND_FAILED | FACT_TUPLE);
 	call = bpf_map_lookup_elem(&calls, &id);
 	if (call && call->cookie != cookie)
 		call = NULL;
@@ -121,13 +121,13 @@ int sys_exit_bind(struct trace_event_raw_sys_exit *ctx)
 	call = bpf_map_lookup_elem(&calls, &id);
 	if (!ret && !call)
 		return 0;
-	f = syscall__facts(&sk, 0);
+	f = syscall__facts(&sk);
 	if (!f)
 		goto out;
 	if (call && (call->kind != CALL_BIND || call->cookie != f->cookie))
 		call = NULL;
 	if (ret && !(f->flags & FACT_BOUND))
-		f->flags |= FACT_BIND_FAILED;
+		facts__set(f, FACT_BIND_FAILED);
 	bind__emit(sk, f, call, ret, 0);
 out:
 	bpf_map_delete_elem(&calls, &id);
@@ -147,12 +147,12 @@ int sys_exit_listen(struct trace_event_raw_sys_exit *ctx)
 	if (syscall__no_socket(ret))
 		return 0;
 	now = bpf_ktime_get_boot_ns();
-	f = syscall__facts(&sk, now);
+	f = syscall__facts(&sk);
 	if (!f)
 		return 0;
-	f->flags &= ~FACT_LISTEN_FAILED;
+	facts__clear(f, FACT_LISTEN_FAILED);
 	if (ret)
-		f->flags |= FACT_LISTEN_FAILED;
+		facts__set(f, FACT_LISTEN_FAILED);
 	if (!f->inode)
 		f->inode = sock__inode(sk);
 	actor__fill(&actor);
@@ -161,6 +161,7 @@ int sys_exit_listen(struct trace_event_raw_sys_exit *ctx)
 	e = emit__begin(EV_LISTEN, sizeof(*e), now, sk, f, &actor, false);
 	if (!e)
 		return 0;
+	f->lport = e->base.sock.lport;
 	e->base.sock.options = sock__options((__u64)sk);
 	e->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
 	e->error = ret;
@@ -189,7 +190,7 @@ static __noinline bool peer__is_new(__u64 cookie, __u64 hash)
 
 		if (!empty || bpf_map_update_elem(&udp_peers, &cookie, empty, BPF_NOEXIST) ||
 		    !(p = bpf_map_lookup_elem(&udp_peers, &cookie))) {
-			loss__count(LOST_PEERS, bpf_ktime_get_boot_ns());
+			loss__count(LOST_PEERS);
 			return false;
 		}
 	}
@@ -201,7 +202,7 @@ static __noinline bool peer__is_new(__u64 cookie, __u64 hash)
 		if (p->hash[i] == hash)
 			return false;
 	if (n >= PEERS_PER_SOCK) {
-		loss__count(LOST_PEERS, bpf_ktime_get_boot_ns());
+		loss__count(LOST_PEERS);
 		return false;
 	}
 	p->hash[n] = hash;
@@ -250,17 +251,17 @@ static __always_inline void send__seen(struct bpf_sock_addr *ctx, const __u8 *ad
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct facts *f;
 
-	if (!sk || !sock__wanted(ctx->family, ctx->protocol) || sock__is_kernel(sk, false))
+	if (!sk || !sock__wanted(ctx->family, ctx->protocol))
 		return;
 	__builtin_memcpy(dest.addr, addr, ADDR_LEN);
-	f = facts__make(cookie, 0);
+	f = sock__meet(cookie, sk);
 	if (!f)
 		return;
 	if (settings.filters && !(f->flags & FACT_ADMITTED) && !send__admitted(sk, f, &dest))
 		return;
 	if (!(f->flags & (FACT_BOUND | FACT_EXISTED | FACT_CONNECTED)) &&
 	    (f->flags & FACT_CREATED)) {
-		f->flags |= FACT_BOUND;
+		facts__set(f, FACT_BOUND);
 		bind__emit(sk, f, NULL, 0, 1);
 	}
 	if (peer__is_new(cookie, peer__hash(dest.addr, dest.port)))
@@ -301,10 +302,10 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret)
 		return 0;
 	if (!sock__wanted(sk->__sk_common.skc_family, IPPROTO_UDP) || sock__is_kernel(sk, true))
 		return 0;
-	f = facts__make(bpf_get_socket_cookie(sk), 0);
+	f = facts__make(bpf_get_socket_cookie(sk));
 	if (!f)
 		return 0;
-	f->flags |= FACT_BIND_FAILED;
+	facts__set(f, FACT_BIND_FAILED);
 	bind__emit(sock__plain(sk), f, NULL, ret, 1);
 	return 0;
 }

@@ -15,38 +15,37 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 	struct file *file;
 	struct facts *f;
 
-	if (!sk || !sock__wanted(ctx->family, ctx->protocol) || sock__is_kernel(sk, false))
+	if (!sk || !sock__wanted(ctx->family, ctx->protocol))
 		return 1;
-	now = bpf_ktime_get_boot_ns();
-	f = facts__make(bpf_get_socket_cookie(ctx), now);
+	f = sock__meet(bpf_get_socket_cookie(ctx), sk);
 	if (!f)
 		return 1;
+	now = bpf_ktime_get_boot_ns();
 	if (f->flags & FACT_CONNECTING) /* disconnected before an answer, and tried again */
 		connect__outcome(sk, f, 0, CONNECT_ABANDONED, now);
-	if (f->flags & FACT_ESTABLISHED)
-		f->flags |= FACT_REUSED;
-	f->flags &= ~(FACT_SYN_SENT | FACT_FIN_SENT | FACT_ASYNC | FACT_CONNECT_FAILED |
-		      FACT_ABANDONED | FACT_LOCAL_FIRST | FACT_REMOTE_FIRST | FACT_RST_RECEIVED |
-		      FACT_RST_SENT | FACT_TIME_WAIT);
-	f->flags |= FACT_CONNECTING;
+	facts__clear(f, FACT_SYN_SENT | FACT_FIN_SENT | FACT_ASYNC | FACT_CONNECT_FAILED |
+				FACT_ABANDONED | FACT_LOCAL_FIRST | FACT_REMOTE_FIRST |
+				FACT_RST_RECEIVED | FACT_RST_SENT | FACT_TIME_WAIT | FACT_TUPLE);
+	facts__set(f, FACT_CONNECTING);
 	f->connect_ns = now;
 	f->rport = bpf_ntohs(ctx->user_port);
 	__builtin_memcpy(f->raddr, addr, ADDR_LEN);
-	__builtin_memset(f->laddr, 0, ADDR_LEN);
 	f->unread_last = 0;
 	actor__fill(&f->actor);
 	file = BPF_CORE_READ(sk, sk_socket, file);
 	if (file) {
 		f->inode = BPF_CORE_READ(file, f_inode, i_ino);
 		if (ctx->protocol == IPPROTO_TCP && (BPF_CORE_READ(file, f_flags) & O_NONBLOCK))
-			f->flags |= FACT_ASYNC;
+			facts__set(f, FACT_ASYNC);
 	}
 	if (ctx->protocol == IPPROTO_UDP) {
 		struct call call = { .kind = CALL_UDP_CONNECT, .cookie = f->cookie };
 
 		id = bpf_get_current_pid_tgid();
 		if (bpf_map_update_elem(&calls, &id, &call, BPF_ANY))
-			loss__count(LOST_SCRATCH, now);
+			loss__count(LOST_SCRATCH);
+		else
+			__sync_fetch_and_add(&udp_connects, 1);
 	}
 	return 1;
 }
@@ -94,20 +93,20 @@ int sys_exit_connect(struct trace_event_raw_sys_exit *ctx)
 	struct sock *sk;
 	bool udp;
 
-	call = bpf_map_lookup_elem(&calls, &id);
+	call = udp_connects > 0 ? bpf_map_lookup_elem(&calls, &id) : NULL;
 	udp = call && call->kind == CALL_UDP_CONNECT;
-	if (udp)
-		bpf_map_delete_elem(&calls, &id);
+	if (udp && !bpf_map_delete_elem(&calls, &id))
+		__sync_fetch_and_add(&udp_connects, -1);
 	if (!ret && !udp)
 		return 0; /* TCP: the states said so */
 	if (ret != -EINPROGRESS && connect__undecided(ret))
 		return 0;
 	now = bpf_ktime_get_boot_ns();
-	f = syscall__facts(&sk, now);
+	f = syscall__facts(&sk);
 	if (!f)
 		return 0;
 	if (ret == -EINPROGRESS) {
-		f->flags |= FACT_ASYNC; /* SO_SNDTIMEO ran out on a blocking socket */
+		facts__set(f, FACT_ASYNC); /* SO_SNDTIMEO ran out on a blocking socket */
 		return 0;
 	}
 	if (f->flags & FACT_CONNECTING) {

@@ -42,18 +42,18 @@ static __noinline void connect__emit(const struct sock *sk, struct facts *f, int
 static __always_inline void connect__outcome(const struct sock *sk, struct facts *f, int error,
 					     int how, __u64 now)
 {
-	f->flags &= ~FACT_CONNECTING;
+	facts__clear(f, FACT_CONNECTING);
 	if (how == CONNECT_ABANDONED) {
-		f->flags |= FACT_ABANDONED;
+		facts__set(f, FACT_ABANDONED);
 	} else if (error) {
-		f->flags |= FACT_CONNECT_FAILED;
+		facts__set(f, FACT_CONNECT_FAILED);
 		f->sk_err = error;
 	} else {
-		f->flags |= FACT_CONNECTED;
+		facts__set(f, FACT_CONNECTED);
 	}
 	connect__emit(sk, f, error, how, now);
-	if (!error && how == CONNECT_DECIDED)
-		f->rport = 0;
+	if (f->proto == IPPROTO_UDP && !error)
+		f->rport = 0; /* the socket has it itself, and may be disconnected later */
 }
 
 #endif

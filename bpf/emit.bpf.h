@@ -72,6 +72,14 @@ static __always_inline bool sock__is_kernel(const struct sock *sk, const bool di
 			BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
 }
 
+/* The facts of a process's socket; the kernel's own have none. */
+static __always_inline struct facts *sock__meet(__u64 cookie, const struct sock *sk)
+{
+	struct facts *f = facts__get(cookie);
+
+	return f || sock__is_kernel(sk, false) ? f : facts__make(cookie);
+}
+
 /* The number that /proc/net/tcp and `ss -e` show. */
 static __always_inline __u64 sock__inode(const struct sock *sk)
 {
@@ -101,49 +109,77 @@ static __always_inline bool sock__wanted(__u16 family, __u16 protocol)
 					 false;
 }
 
-/*
- * The local port outlives skc_num in inet_sport (skc_num is 0 at most changes to CLOSE). A failed
- * connect() clears the destination (tcp_v4_connect), a reset by this end both addresses
- * (tcp_disconnect): the facts keep them.
- */
-static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk,
-				       const struct facts *f, const bool direct)
+/* What never changes in a socket's life, kept so that it is read once. */
+static __always_inline void sock__identify(struct facts *f, const struct sock *sk,
+					   const bool direct)
 {
 	struct net *net;
 
+	if (f->family)
+		return;
+	f->family = SK(__sk_common.skc_family);
+	f->proto = SK(sk_protocol);
+	net = SK(__sk_common.skc_net.net);
+	f->netns = direct ? net->ns.inum : BPF_CORE_READ(net, ns.inum);
+	f->netns_cookie = direct ? net->net_cookie : BPF_CORE_READ(net, net_cookie);
+}
+
+/*
+ * Both ends as the socket has them. The local port outlives skc_num in inet_sport (skc_num is 0 at most
+ * changes to CLOSE).
+ */
+static __always_inline void sock__tuple(const struct sock *sk, __u16 family, __u8 *laddr,
+					__u8 *raddr, __u16 *lport, __u16 *rport, const bool direct)
+{
+	*lport = SK(__sk_common.skc_num);
+	if (!*lport)
+		*lport = sock__sport(sk);
+	*rport = bpf_ntohs(SK(__sk_common.skc_dport));
+	if (family == AF_INET) {
+		addr__from_v4(laddr, SK(__sk_common.skc_rcv_saddr));
+		addr__from_v4(raddr, SK(__sk_common.skc_daddr));
+	} else {
+		bpf_probe_read_kernel(laddr, ADDR_LEN, &sk->__sk_common.skc_v6_rcv_saddr);
+		bpf_probe_read_kernel(raddr, ADDR_LEN, &sk->__sk_common.skc_v6_daddr);
+	}
+}
+
+/*
+ * A connection's tuple is in the facts from ESTABLISHED on, when it cost next to nothing to read: a
+ * reset by this end clears the socket's own (tcp_disconnect). A failed connect() clears the
+ * destination (tcp_v4_connect): then what it asked for is there.
+ */
+static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk, struct facts *f,
+				       const bool direct)
+{
+	sock__identify(f, sk, direct);
 	s->cookie = f->cookie;
 	s->inode = f->inode;
 	s->created_ns = f->created_ns;
 	s->facts = f->flags;
 	s->owner = f->owner;
 	s->options = 0;
-	s->family = SK(__sk_common.skc_family);
-	s->proto = SK(sk_protocol);
+	s->family = f->family;
+	s->proto = f->proto;
+	s->netns = f->netns;
+	s->netns_cookie = f->netns_cookie;
 	s->state = SK(__sk_common.skc_state);
 	s->ifindex = SK(__sk_common.skc_bound_dev_if);
-	s->lport = SK(__sk_common.skc_num);
-	if (!s->lport)
-		s->lport = sock__sport(sk);
-	s->rport = bpf_ntohs(SK(__sk_common.skc_dport));
-	if (s->family == AF_INET) {
-		addr__from_v4(s->laddr, SK(__sk_common.skc_rcv_saddr));
-		addr__from_v4(s->raddr, SK(__sk_common.skc_daddr));
-	} else {
-		BPF_CORE_READ_INTO(&s->laddr, sk, __sk_common.skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&s->raddr, sk, __sk_common.skc_v6_daddr);
+	if (f->flags & FACT_TUPLE) {
+		s->lport = f->lport;
+		s->rport = f->rport;
+		__builtin_memcpy(s->laddr, f->laddr, ADDR_LEN);
+		__builtin_memcpy(s->raddr, f->raddr, ADDR_LEN);
+		return;
 	}
+	sock__tuple(sk, s->family, s->laddr, s->raddr, &s->lport, &s->rport, direct);
 	if (!s->rport && f->rport) {
 		s->rport = f->rport;
 		__builtin_memcpy(s->raddr, f->raddr, ADDR_LEN);
-		if (!addr__is_unspecified(f->laddr))
-			__builtin_memcpy(s->laddr, f->laddr, ADDR_LEN);
 	}
-	net = SK(__sk_common.skc_net.net);
-	s->netns = direct ? net->ns.inum : BPF_CORE_READ(net, ns.inum);
-	s->netns_cookie = direct ? net->net_cookie : BPF_CORE_READ(net, net_cookie);
 }
 
-GLOBAL_FUNC int sock__fill_probed(struct ev_sock *s, __u64 addr, const struct facts *f)
+GLOBAL_FUNC int sock__fill_probed(struct ev_sock *s, __u64 addr, struct facts *f)
 {
 	if (s && f)
 		sock__fill(s, (const struct sock *)addr, f, false);
@@ -270,7 +306,7 @@ static __always_inline bool emit__wanted(const struct sock *sk, struct facts *f,
 		return true;
 	if (!filter__match(sock__plain(sk), f, a, want))
 		return false;
-	f->flags |= FACT_ADMITTED;
+	facts__set(f, FACT_ADMITTED);
 	return true;
 }
 
@@ -281,9 +317,9 @@ static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, cons
 {
 	struct ev_base *b = bpf_ringbuf_reserve(&ring, size, 0);
 
-	f->flags |= FACT_EVENT;
+	facts__set(f, FACT_EVENT);
 	if (!b) {
-		loss__count(LOST_RING, now);
+		loss__count(LOST_RING);
 		return NULL;
 	}
 	b->head.type = type;
@@ -305,28 +341,32 @@ static __always_inline void emit__end(void *record)
 	bpf_ringbuf_submit(record, 0);
 }
 
-/* The sock behind a descriptor of the running process, as an address; 0 where it is no socket. */
-GLOBAL_FUNC __u64 task__sock(int fd)
+/* The file behind a descriptor of the running process, as an address; 0 where there is none. */
+GLOBAL_FUNC __u64 task__file(int fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fdtable *fdt = task->files ? task->files->fdt : NULL;
-	struct file **fds, *file = NULL;
-	struct socket *socket;
-	__u16 mode;
+	__u64 file = 0;
 
-	if (!fdt || fd < 0 || (__u32)fd >= fdt->max_fds)
-		return 0;
-	fds = fdt->fd;
-	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
-	if (!file)
-		return 0;
-	mode = BPF_CORE_READ(file, f_inode, i_mode);
-	if ((mode & 0170000) != 0140000) /* S_IFMT, S_IFSOCK */
-		return 0;
-	socket = BPF_CORE_READ(file, private_data);
-	if (!socket)
-		return 0;
-	return (__u64)BPF_CORE_READ(socket, sk);
+	if (fdt && fd >= 0 && (__u32)fd < fdt->max_fds)
+		bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
+	return file;
+}
+
+/* The sock of a file that the caller knows to be a socket's, or finds by its cookie to be one. */
+static __always_inline struct sock *file__sock(struct file *file)
+{
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+
+	return BPF_CORE_READ(socket, sk);
+}
+
+/* NULL where it is no socket. */
+static __always_inline struct sock *file__sock_checked(struct file *file)
+{
+	__u16 mode = BPF_CORE_READ(file, f_inode, i_mode);
+
+	return (mode & 0170000) == 0140000 ? file__sock(file) : NULL; /* S_IFMT, S_IFSOCK */
 }
 
 #endif

@@ -7,8 +7,9 @@
 
 #include "maps.bpf.h"
 
-static __always_inline void loss__count(__u32 reason, __u64 now)
+static __noinline void loss__count(__u32 reason)
 {
+	__u64 now = bpf_ktime_get_boot_ns();
 	struct loss_count *l = bpf_map_lookup_elem(&losses, &reason);
 
 	if (!l)
@@ -19,6 +20,17 @@ static __always_inline void loss__count(__u32 reason, __u64 now)
 	}
 	l->last_ns = now;
 	__sync_fetch_and_add(&l->count, 1); /* a softirq may nest */
+}
+
+/* A softirq, or another CPU, may be changing another flag of the same socket. */
+static __always_inline void facts__set(struct facts *f, __u32 flags)
+{
+	__sync_fetch_and_or(&f->flags, flags);
+}
+
+static __always_inline void facts__clear(struct facts *f, __u32 flags)
+{
+	__sync_fetch_and_and(&f->flags, ~flags);
 }
 
 /* NULL where there are none: a kernel socket, or one that was there before and has done nothing yet. */
@@ -32,45 +44,55 @@ static __always_inline struct facts *facts__get(__u64 cookie)
 	f = bpf_map_lookup_elem(&slots, &slot);
 	if (f && f->cookie == cookie)
 		return f;
-	return bpf_map_lookup_elem(&spill, &cookie);
+	return spilled > 0 ? bpf_map_lookup_elem(&spill, &cookie) : NULL;
 }
 
 static __noinline struct facts *facts__spill(__u64 cookie)
 {
 	struct facts zero = { .cookie = cookie };
 
-	bpf_map_update_elem(&spill, &cookie, &zero, BPF_NOEXIST);
+	if (!bpf_map_update_elem(&spill, &cookie, &zero, BPF_NOEXIST))
+		__sync_fetch_and_add(&spilled, 1);
 	return bpf_map_lookup_elem(&spill, &cookie);
 }
 
-/* Facts, made when there are none. NULL, and counted, when both maps are full. */
-static __always_inline struct facts *facts__make(__u64 cookie, __u64 now)
+/*
+ * Facts, made when there are none. NULL, and counted, when both maps are full. A free slot is all zero:
+ * so it is ready as soon as its cookie is in.
+ */
+static __always_inline struct facts *facts__make(__u64 cookie)
 {
 	__u32 slot = cookie & (FACTS_SLOTS - 1);
 	struct facts *f = facts__get(cookie);
+	__u64 holder;
 
 	if (f || !cookie)
 		return f;
 	f = bpf_map_lookup_elem(&slots, &slot);
-	if (f && !f->cookie && !__sync_val_compare_and_swap(&f->cookie, 0, cookie)) {
-		__builtin_memset((void *)f + sizeof(f->cookie), 0, sizeof(*f) - sizeof(f->cookie));
-		return f;
+	if (f && !f->cookie) {
+		holder = __sync_val_compare_and_swap(&f->cookie, 0, cookie);
+		if (!holder || holder == cookie)
+			return f;
 	}
 	f = facts__spill(cookie);
 	if (!f)
-		loss__count(LOST_FACTS, now);
+		loss__count(LOST_FACTS);
 	return f;
 }
 
+/* The cookie goes last: another CPU may take the slot at once. */
 static __always_inline void facts__drop(__u64 cookie)
 {
 	__u32 slot = cookie & (FACTS_SLOTS - 1);
-	struct facts *s = bpf_map_lookup_elem(&slots, &slot);
+	struct facts *f = bpf_map_lookup_elem(&slots, &slot);
 
-	if (s && s->cookie == cookie)
-		s->cookie = 0;
-	else
-		bpf_map_delete_elem(&spill, &cookie);
+	if (f && f->cookie == cookie) {
+		__builtin_memset((void *)f + sizeof(f->cookie), 0, sizeof(*f) - sizeof(f->cookie));
+		barrier();
+		f->cookie = 0;
+	} else if (!bpf_map_delete_elem(&spill, &cookie)) {
+		__sync_fetch_and_add(&spilled, -1);
+	}
 }
 
 /*

@@ -27,6 +27,10 @@ extern const volatile struct settings settings;
 extern volatile __u64 loss_epoch;
 /* socklife itself, as the init pid namespace numbers it: whoami() finds out. */
 extern volatile __u32 self_tgid;
+/* Entries of the map spill: while there are none, nobody looks there. */
+extern volatile __s64 spilled;
+/* UDP connect() calls in flight: while there are none, sys_exit_connect need not look for one. */
+extern volatile __s64 udp_connects;
 /* While set, what socklife forks is followed: trace -- CMD. */
 extern volatile __u8 adopt_children;
 /* Processes in filter_pids while a tree is followed. */
@@ -73,8 +77,9 @@ struct call {
 	__u8 pad[5];
 };
 
+/* Least recently used: a call that never returns through its exit (io_uring) leaves its entry. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SCRATCH_MAX);
 	__type(key, __u64); /* pid_tgid */
 	__type(value, struct call);

@@ -8,6 +8,8 @@
 const volatile struct settings settings = {};
 volatile __u64 loss_epoch = 1;
 volatile __u32 self_tgid = 0;
+volatile __s64 spilled = 0;
+volatile __s64 udp_connects = 0;
 volatile __u8 adopt_children = 0;
 volatile __s64 tree_size = 0;
 
@@ -28,14 +30,14 @@ int sock_create(struct bpf_sock *ctx)
 	if (!sock__wanted(ctx->family, ctx->protocol))
 		return 1;
 	now = bpf_ktime_get_boot_ns();
-	f = facts__make(bpf_get_socket_cookie(ctx), now);
+	f = facts__make(bpf_get_socket_cookie(ctx));
 	if (!f)
 		return 1;
 	f->created_ns = now;
 	f->flags = FACT_CREATED;
 	owner__fill(&f->owner);
 	if (f->owner.tgid == self_tgid)
-		f->flags |= FACT_IGNORED;
+		facts__set(f, FACT_IGNORED);
 	return 1;
 }
 

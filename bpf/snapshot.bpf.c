@@ -5,8 +5,6 @@
  */
 #include "emit.bpf.h"
 
-#define SOCK_BINDPORT_LOCK 8 /* include/net/sock.h */
-
 /* What one pass wants: set by userspace before it reads (tracer.c). */
 volatile __u8 snapshot_mode = SNAPSHOT_NEW;
 volatile __u16 snapshot_port = 0; /* only this local port; 0: any */
@@ -40,13 +38,22 @@ struct {
 } snapshot_record SEC(".maps");
 
 /*
- * What its state says of a past that was not seen. A connection whose port was not chosen for it
- * (SOCK_BINDPORT_LOCK, which children inherit) is taken for a listener's.
+ * The end that sent the SYN has one byte more acknowledged than it ever sent as data (bytes_sent does
+ * not count the SYN, bytes_acked does); the FIN is one more on either end.
  */
-static __always_inline __u32 snapshot__past(const struct sock *sk)
+static __always_inline bool snapshot__sent_syn(const struct tcp_sock *tp, bool fin_sent)
 {
+	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
+	__u64 taken = tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una);
+
+	return taken > sent + fin_sent;
+}
+
+/* What its state says of a past that was not seen. */
+static __always_inline __u32 snapshot__past(struct sock *sk)
+{
+	struct tcp_sock *tp;
 	__u32 past = 0;
-	__u8 locks = BPF_CORE_READ_BITFIELD(sk, sk_userlocks);
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return sk->__sk_common.skc_state == TCP_ESTABLISHED ? FACT_CONNECTED : 0;
@@ -69,26 +76,33 @@ static __always_inline __u32 snapshot__past(const struct sock *sk)
 		past = FACT_REMOTE_FIRST;
 		break;
 	}
-	if (locks & SOCK_BINDPORT_LOCK)
-		past |= FACT_PASSIVE | FACT_ACCEPTED;
-	else
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp && snapshot__sent_syn(tp, past & FACT_FIN_SENT))
 		past |= FACT_SYN_SENT | FACT_CONNECTED;
+	else
+		past |= FACT_PASSIVE | FACT_ACCEPTED;
 	return past | FACT_ESTABLISHED;
 }
 
 /* True where this socket is to be told of; the first pass that meets one makes its holder the owner. */
-static __always_inline bool snapshot__wants(const struct sock *sk, struct facts *f,
+static __always_inline bool snapshot__wants(struct sock *sk, struct facts *f,
 					    const struct ev_actor *a)
 {
 	switch (snapshot_mode) {
 	case SNAPSHOT_HOLDERS:
 		return true;
 	case SNAPSHOT_TOLD:
+		/* none at all: all of it was lost, or its accept() came before it had a cookie */
+		if (!f->flags)
+			facts__set(f, FACT_EXISTED | snapshot__past(sk));
 		return f->flags & (FACT_EVENT | FACT_EXISTED | FACT_ESTABLISHED);
 	}
-	if (f->flags & (FACT_CREATED | FACT_ACCEPTED | FACT_EXISTED))
+	/* a socket of several processes: the filters may want it for the second one's sake */
+	if (f->flags & FACT_EXISTED)
+		return settings.filters && !(f->flags & FACT_ADMITTED);
+	if (f->flags & (FACT_CREATED | FACT_ACCEPTED))
 		return false;
-	f->flags |= FACT_EXISTED | snapshot__past(sk);
+	facts__set(f, FACT_EXISTED | snapshot__past(sk));
 	__builtin_memcpy(&f->owner, &a->proc, sizeof(f->owner));
 	return true;
 }
@@ -123,7 +137,7 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	    sock__is_kernel(sk, true) || !snapshot__port(sk))
 		return 0;
 	now = bpf_ktime_get_boot_ns();
-	f = facts__make(bpf_get_socket_cookie(sk), now);
+	f = facts__make(bpf_get_socket_cookie(sk));
 	if (!f || (f->flags & FACT_IGNORED) || (__u32)task->tgid == self_tgid)
 		return 0;
 	if (!f->inode)
@@ -131,6 +145,8 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	actor__of(&e->base.actor, task);
 	if (!snapshot__wants(sk, f, &e->base.actor))
 		return 0;
+	if (sk->__sk_common.skc_state == TCP_LISTEN)
+		f->lport = sk->__sk_common.skc_num;
 	if (snapshot_mode != SNAPSHOT_HOLDERS && !emit__wanted(sk, f, &e->base.actor, NULL))
 		return 0;
 	e->base.head.type = EV_SNAPSHOT;

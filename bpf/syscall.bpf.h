@@ -24,16 +24,22 @@ static __always_inline bool syscall__no_socket(long ret)
 	return ret == -EBADF || ret == -ENOTSOCK || ret == -EFAULT;
 }
 
-/* The facts of the IP socket that the returning system call was made on, NULL where there is none. */
-static __always_inline struct facts *syscall__facts(struct sock **skp, __u64 now)
+/* The facts of an IP socket, NULL where it is none that is wanted. */
+static __always_inline struct facts *sock__facts(struct sock *sk)
 {
-	struct sock *sk = (struct sock *)task__sock(syscall__fd());
-
-	*skp = sk;
 	if (!sk || !sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family),
 				 BPF_CORE_READ(sk, sk_protocol)))
 		return NULL;
-	return facts__make(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter), now);
+	return facts__make(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
+}
+
+/* The facts of the IP socket that the returning system call was made on, NULL where there is none. */
+static __always_inline struct facts *syscall__facts(struct sock **skp)
+{
+	struct sock *sk = file__sock_checked((struct file *)task__file(syscall__fd()));
+
+	*skp = sk;
+	return sock__facts(sk);
 }
 
 #endif

@@ -15,8 +15,9 @@ int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct 
 		return 0;
 	if (!bpf_map_lookup_elem(&filter_pids, &from) && !(adopt_children && from == self_tgid))
 		return 0;
-	if (bpf_map_update_elem(&filter_pids, &to, &state, BPF_NOEXIST))
-		loss__count(LOST_TREE, bpf_ktime_get_boot_ns());
+	/* an entry that is there is of a dead process with the same number, not freed yet */
+	if (bpf_map_update_elem(&filter_pids, &to, &state, BPF_ANY))
+		loss__count(LOST_TREE);
 	else
 		__sync_fetch_and_add(&tree_size, 1);
 	return 0;
@@ -27,7 +28,7 @@ static __always_inline void tree__ended(void)
 	struct ev_tree *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
 
 	if (!e) {
-		loss__count(LOST_RING, bpf_ktime_get_boot_ns());
+		loss__count(LOST_RING);
 		return;
 	}
 	e->head.type = EV_TREE;
@@ -60,9 +61,12 @@ int BPF_PROG(sched_process_exit, struct task_struct *task)
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(sched_process_free, struct task_struct *task)
 {
-	__u32 tgid = task->tgid;
+	__u32 tgid = task->tgid, *state;
 
-	if (task->pid == task->tgid)
+	if (task->pid != task->tgid)
+		return 0;
+	state = bpf_map_lookup_elem(&filter_pids, &tgid);
+	if (state && *state == FOLLOWED_DEAD)
 		bpf_map_delete_elem(&filter_pids, &tgid);
 	return 0;
 }

@@ -33,8 +33,9 @@ enum lost_reason {
 	LOST_SCRATCH,	/* no room for a call in flight */
 	LOST_PEERS,	/* an unconnected UDP socket with more destinations than are remembered */
 	LOST_TREE,	/* no room for another followed process */
+	LOST_MISSED,	/* state changes while another was being looked at on the same CPU */
 	LOST_KERNEL_REASONS,
-	LOST_TABLE = LOST_KERNEL_REASONS, /* the socket table was full: oldest dead evicted first */
+	LOST_TABLE = LOST_KERNEL_REASONS, /* the socket table was full: the oldest went */
 	LOST_RECORD,	/* a record from the ring or a capture that cannot be right */
 	LOST_REASONS
 };
@@ -60,7 +61,7 @@ struct loss_count {
 #define FACT_EXISTED		(1u << 1)	/* found by the snapshot */
 #define FACT_EVENT		(1u << 2)	/* has had a record */
 #define FACT_ADMITTED		(1u << 3)	/* the filters let it in */
-#define FACT_IGNORED		(1u << 4)	/* socklife's own */
+#define FACT_IGNORED		(1u << 4)	/* socklife's own, or the kernel's */
 #define FACT_SYN_SENT		(1u << 5)	/* passed SYN_SENT in its current connection */
 #define FACT_ESTABLISHED	(1u << 6)	/* ever */
 #define FACT_PASSIVE		(1u << 7)	/* born by a listener */
@@ -84,7 +85,8 @@ struct loss_count {
 #define FACT_ABANDONED		(1u << 25)	/* closed before the connect() had an answer */
 #define FACT_LISTENER_OWNER	(1u << 26)	/* owner taken from the listener */
 #define FACT_CONNECTED		(1u << 27)	/* a connect() succeeded (UDP too) */
-#define FACT_REUSED		(1u << 28)	/* disconnected and connected again: counters are sums */
+#define FACT_TUPLE		(1u << 28)	/* the facts hold both ends of its connection */
+#define FACT_SAVED		(1u << 29)	/* ... and its counters, as they were at its end */
 
 struct ev_head {
 	__u16	type;		/* enum ev_type */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "command.h"
 #include "log.h"
 #include "output.h"
@@ -80,9 +81,10 @@ static int start(struct replay *r, const struct options *o, const struct capture
 		return -errno;
 	sink.wall = pipeline__wall(r->pipeline);
 	sink.verbose = config.verbose || o->verbose;
-	pipeline__set_sink(r->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id,
-								 config.start.host) :
-						  sink_text__new(&sink));
+	if (pipeline__set_sink(r->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id,
+								     config.start.host) :
+						      sink_text__new(&sink)))
+		return -ENOMEM;
 	pipeline__start(r->pipeline, begin.now_ns);
 	return 0;
 }
@@ -190,12 +192,23 @@ static int report(const struct replay *r, int err)
 	return EXIT_FINE;
 }
 
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return b && !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 int cmd_replay(struct options *o)
 {
 	static struct replay r;
 	int code;
 
 	r.path = o->operands[0];
+	if (same_file(r.path, o->output)) {
+		log__error("--output: '%s' is the capture itself", o->output);
+		return EXIT_USAGE;
+	}
 	r.reader = capture__open(r.path);
 	if (!r.reader) {
 		log__error(errno == EBADMSG ? "%s: not a capture of this version of socklife" :
@@ -205,6 +218,7 @@ int cmd_replay(struct options *o)
 	}
 	code = output__open(&r.output, o);
 	if (!code) {
+		output__begin(&r.output);
 		code = report(&r, run(&r, o));
 		pipeline__free(r.pipeline);
 		output__close(&r.output);

@@ -2,12 +2,6 @@
 /*
  * cmd_trace.c - follow socket events live, on stdout or in a file.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 #include "command.h"
 #include "live.h"
 #include "log.h"
@@ -29,10 +23,12 @@ int cmd_trace(struct options *o)
 	config.color = output.color;
 	config.columns = output.columns;
 	live = live__open(&config, &code);
-	if (live)
+	if (live) {
+		output__begin(&output);
 		code = live__run(live);
-	else if (o->command)
+	} else if (o->command) {
 		code = EXIT_SELF_FAILED;
+	}
 	if (code == EXIT_OUTPUT && o->command && live)
 		code = EXIT_SELF_FAILED;
 	live__free(live);

@@ -5,7 +5,8 @@
 #include <sys/socket.h>
 #include "decode.h"
 
-#define TCP_STATES 13 /* include/net/tcp_states.h: TCP_MAX_STATES is 13 or 14 */
+#define MAX_ERRNO  4095 /* include/linux/err.h */
+#define TCP_STATES 13   /* include/net/tcp_states.h: TCP_MAX_STATES is 13 or 14 */
 
 static const unsigned short sizes[EV_TYPES] = {
 	[EV_BIND] = sizeof(struct ev_bind),       [EV_LISTEN] = sizeof(struct ev_listen),
@@ -33,6 +34,23 @@ static int check_base(const struct ev_base *b)
 	return 0;
 }
 
+static int error_of(const union event *e)
+{
+	switch (e->head.type) {
+	case EV_BIND:
+		return e->bind.error;
+	case EV_LISTEN:
+		return e->listen.error;
+	case EV_CONNECT:
+		return e->connect.error;
+	case EV_ACCEPT:
+		return e->accept.error;
+	case EV_CLOSE:
+		return e->close.sk_err;
+	}
+	return 0;
+}
+
 int decode__event(union event *e, const void *data, size_t size)
 {
 	union event copy;
@@ -52,6 +70,8 @@ int decode__event(union event *e, const void *data, size_t size)
 		terminate(copy.base.actor.proc.comm);
 		terminate(copy.base.actor.thread);
 	}
+	if (error_of(&copy) > 0 || error_of(&copy) < -MAX_ERRNO)
+		return -EBADMSG;
 	if (head.type == EV_STATE &&
 	    (copy.state.old_state >= TCP_STATES || copy.state.new_state >= TCP_STATES))
 		return -EBADMSG;

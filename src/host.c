@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,22 +112,78 @@ static uint32_t parent_of(const char *pid)
 	return end && strlen(end) > 4 ? strtoul(end + 4, NULL, 10) : 0;
 }
 
-int host__descendants(uint32_t pid, void (*found)(void *arg, uint32_t pid), void *arg)
+struct process {
+	uint32_t pid, parent;
+	bool descends;
+};
+
+/* All processes of /proc. NULL with errno set; the caller frees it. */
+static struct process *read_processes(size_t *n)
 {
+	struct process *list = NULL;
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
-	int n = 0;
+	size_t room = 0;
 
+	*n = 0;
 	if (!proc)
-		return 0;
+		return NULL;
 	while ((entry = readdir(proc))) {
-		uint32_t child = strtoul(entry->d_name, NULL, 10);
+		uint32_t pid = strtoul(entry->d_name, NULL, 10);
 
-		if (!child || parent_of(entry->d_name) != pid)
+		if (!pid)
 			continue;
-		found(arg, child);
-		n += 1 + host__descendants(child, found, arg);
+		if (*n == room) {
+			struct process *more;
+
+			room = room ? room * 2 : 512;
+			more = reallocarray(list, room, sizeof(*list));
+			if (!more) {
+				free(list);
+				list = NULL;
+				break;
+			}
+			list = more;
+		}
+		list[(*n)++] = (struct process){ .pid = pid, .parent = parent_of(entry->d_name) };
 	}
 	closedir(proc);
-	return n;
+	return list;
+}
+
+static bool is_among(uint32_t pid, const uint32_t *pids, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+int host__descendants(const uint32_t *pids, size_t n, void (*found)(void *arg, uint32_t pid),
+		      void *arg)
+{
+	size_t count, i, k;
+	struct process *list = read_processes(&count);
+	bool more = true;
+
+	if (!list)
+		return -errno;
+	/* a generation a round */
+	while (more) {
+		more = false;
+		for (i = 0; i < count; i++) {
+			bool child = is_among(list[i].parent, pids, n);
+
+			for (k = 0; k < count && !child && !list[i].descends; k++)
+				child = list[k].descends && list[k].pid == list[i].parent;
+			if (!child || list[i].descends)
+				continue;
+			list[i].descends = more = true;
+			found(arg, list[i].pid);
+		}
+	}
+	free(list);
+	return 0;
 }

@@ -19,7 +19,8 @@ int32_t host__gmtoff(bool utc);
 void host__describe(struct start *s);
 /* The name of a process, "" where it is gone. */
 void host__comm(uint32_t pid, char comm[COMM_LEN]);
-/* Every descendant of `pid` there is now; returns how many were told. */
-int host__descendants(uint32_t pid, void (*found)(void *arg, uint32_t pid), void *arg);
+/* Every descendant of these processes that there is now. 0 or -errno. */
+int host__descendants(const uint32_t *pids, size_t n, void (*found)(void *arg, uint32_t pid),
+		      void *arg);
 
 #endif

@@ -69,7 +69,9 @@ static void on_lost(void *arg, const struct lost *lost)
 	struct live *l = arg;
 
 	pipeline__lost(l->pipeline, lost);
-	l->resync = true;
+	/* of these a socket's end can be among what was lost */
+	if (lost->reason == LOST_RING || lost->reason == LOST_FACTS)
+		l->resync = true;
 }
 
 /* For the ask interface: every socket with this port. */
@@ -110,7 +112,8 @@ static int open_tracer(struct live *l)
 	struct tracer_config config = {
 		.filter = &o->sockets,
 		.states = o->states,
-		.sends = !events || (events & (1u << RECORD_BIND | 1u << RECORD_PEER)),
+		.sends = !events ||
+			 (events & (1u << RECORD_BIND | 1u << RECORD_PEER | 1u << RECORD_CLOSE)),
 		.tree = o->command || o->sockets.follow,
 		.ring_size = o->ring_size,
 	};
@@ -154,10 +157,9 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 	if (!l->pipeline)
 		return -errno;
 	sink.wall = pipeline__wall(l->pipeline);
-	pipeline__set_sink(l->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id,
-								 config.start.host) :
-						  sink_text__new(&sink));
-	return 0;
+	return pipeline__set_sink(l->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id,
+									config.start.host) :
+							 sink_text__new(&sink));
 }
 
 static int watch(struct live *l, int fd, int what, uint32_t flags)
@@ -175,6 +177,7 @@ static int open_loop(struct live *l)
 	int err;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* one that was ignored would never be heard */
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
@@ -465,11 +468,12 @@ static int start_command(struct live *l)
 static void follow_descendants(struct live *l)
 {
 	const struct socket_filter *f = &l->options->sockets;
-	size_t i;
 
+	if (!f->follow)
+		return;
 	/* twice: who was forked while /proc was being read is found the second time, or by the hook */
-	for (i = 0; f->follow && i < f->n_pids * 2; i++)
-		host__descendants(f->pids[i / 2], follow_pid, l);
+	host__descendants(f->pids, f->n_pids, follow_pid, l);
+	host__descendants(f->pids, f->n_pids, follow_pid, l);
 }
 
 static void report_losses(const struct live *l)
@@ -494,6 +498,10 @@ static int finish(struct live *l)
 	l->ended = true;
 	flush(l);
 	report_losses(l);
+	if (l->err == -EINTR) {
+		log__error("the reader of the output took no more: stopped without the rest of it");
+		return EXIT_OUTPUT;
+	}
 	if (l->err && l->err != -EPIPE) {
 		log__error("the output cannot be written: %s", log__errno(l->err));
 		return EXIT_OUTPUT;

@@ -4,6 +4,11 @@
  * fit, so that a reader of a pipe sees whole lines. After the first error everything is dropped.
  */
 #include <errno.h>
+#include <sys/stat.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <signal.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -15,9 +20,12 @@
 #define OUT_FIRST ((size_t)4 << 10)
 #define OUT_MAX   ((size_t)64 << 10)
 
+#define PATIENCE_MS 200
+
 struct out {
 	int fd;
-	int err; /* of the first failed write, 0 or -errno */
+	int err;      /* of the first failed write, 0 or -errno */
+	size_t chunk; /* as much as one write may take once poll() has said that it does not block */
 	size_t len, cap;
 	char *data;
 };
@@ -25,6 +33,7 @@ struct out {
 struct out *out__new(int fd)
 {
 	struct out *o = calloc(1, sizeof(*o));
+	struct stat st;
 
 	if (!o)
 		return NULL;
@@ -35,23 +44,40 @@ struct out *out__new(int fd)
 		return NULL;
 	}
 	o->fd = fd;
+	o->chunk = fstat(fd, &st) || S_ISREG(st.st_mode) ? SIZE_MAX : PIPE_BUF;
 	o->cap = OUT_FIRST;
 	return o;
 }
 
-/* A reader that set O_NONBLOCK on a shared description must not cost records: wait for it. */
+/* A signal that means the end waits to be taken: the caller has it blocked. */
+static bool stop_pending(void)
+{
+	sigset_t set;
+
+	return !sigpending(&set) && (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) ||
+				     sigismember(&set, SIGHUP));
+}
+
+/* A reader that takes nothing must not keep the program from being stopped: -EINTR then. */
 static int wait_writable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int n;
 
-	return poll(&p, 1, -1) < 0 && errno != EINTR ? -errno : 0;
+	while (!(n = poll(&p, 1, PATIENCE_MS)))
+		if (stop_pending())
+			return -EINTR;
+	return n < 0 && errno != EINTR ? -errno : 0;
 }
 
 static void write_all(struct out *o, const char *s, size_t n)
 {
 	while (n && !o->err) {
-		ssize_t done = write(o->fd, s, n);
+		ssize_t done;
 
+		if (o->chunk != SIZE_MAX && (o->err = wait_writable(o->fd)))
+			return;
+		done = write(o->fd, s, n < o->chunk ? n : o->chunk);
 		if (done > 0) {
 			s += done;
 			n -= (size_t)done;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "command.h"
 #include "log.h"
@@ -21,7 +22,7 @@ int output__open(struct output *output, const struct options *o)
 
 	*output = (struct output){ .fd = STDOUT_FILENO };
 	if (!is_stdout(o)) {
-		output->fd = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+		output->fd = open(o->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
 		if (output->fd < 0) {
 			log__error("--output: '%s' cannot be written: %s", o->output,
 				   log__errno(errno));
@@ -40,6 +41,16 @@ int output__open(struct output *output, const struct options *o)
 			output->columns = size.ws_col;
 	}
 	return 0;
+}
+
+void output__begin(struct output *output)
+{
+	struct stat st;
+
+	if (!fstat(output->fd, &st) && S_ISREG(st.st_mode) && output->fd > STDERR_FILENO &&
+	    ftruncate(output->fd, 0))
+		log__warn("--output: what was in the file stays behind the new (%s)",
+			  log__errno(errno));
 }
 
 void output__close(struct output *output)

@@ -17,6 +17,8 @@ struct output {
 
 /* 0, or an exit code after one line on stderr. */
 int output__open(struct output *output, const struct options *o);
+/* Empties the file: only now, when it is known that there will be something to write. */
+void output__begin(struct output *output);
 void output__close(struct output *output);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cgroup_cache.h"
@@ -19,7 +20,6 @@ struct pipeline {
 	uint64_t seq;
 	uint64_t shown;  /* events, for --count */
 	uint64_t now_ns; /* the newest time that arrived */
-	uint64_t start_ns;
 	struct stop totals;
 	struct lost inner[LOST_REASONS]; /* lost in here, not yet told */
 	uint64_t evicted;
@@ -50,6 +50,27 @@ static void add_holder(void *arg, const struct holder *h)
 			    sizeof(new->user) - 1);
 }
 
+static void terminate(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+}
+
+/* A replayed answer comes from a file: what is not a bool, or not terminated, must not get further. */
+static void tame(struct holder *h)
+{
+	static const size_t bools[] = { offsetof(struct holder, uid_known),
+					offsetof(struct holder, options_known),
+					offsetof(struct holder, estimated) };
+	unsigned char *bytes = (unsigned char *)h;
+	size_t i;
+
+	for (i = 0; i < sizeof(bools) / sizeof(bools[0]); i++)
+		bytes[bools[i]] = bytes[bools[i]] != 0;
+	terminate(h->user, sizeof(h->user));
+	terminate(h->proc.comm, sizeof(h->proc.comm));
+	terminate(h->sock.owner.comm, sizeof(h->sock.owner.comm));
+}
+
 /*
  * The answer comes some milliseconds after the event. A socket whose close is still to be read held
  * the port then, though the kernel has let it go: the table has it. Since when, only the table knows.
@@ -61,6 +82,8 @@ static ssize_t complete_holders(struct pipeline *p, const struct ask_holders *q,
 	size_t i;
 
 	all.n = all.from_kernel = n > 0 ? n / sizeof(*list) : 0;
+	for (i = 0; i < all.n; i++)
+		tame(&list[i]);
 	sock_table__holders(p->table, q, add_holder, &all);
 	for (i = 0; i < all.n; i++)
 		list[i].since_ns = sock_table__since(p->table, list[i].sock.cookie);
@@ -183,9 +206,10 @@ const struct wall *pipeline__wall(const struct pipeline *p)
 	return &p->config.wall;
 }
 
-void pipeline__set_sink(struct pipeline *p, struct sink *s)
+int pipeline__set_sink(struct pipeline *p, struct sink *s)
 {
 	p->sink = s;
+	return s ? 0 : -ENOMEM;
 }
 
 void pipeline__start(struct pipeline *p, uint64_t now_ns)
@@ -196,7 +220,7 @@ void pipeline__start(struct pipeline *p, uint64_t now_ns)
 	struct capture_tick tick = { .now_ns = now_ns };
 	unsigned char buf[16384];
 
-	p->start_ns = p->now_ns = now_ns;
+	p->now_ns = now_ns;
 	if (p->capture) {
 		size_t n = pipeline_config__pack(&p->config, buf, sizeof(buf));
 
@@ -243,9 +267,6 @@ void pipeline__event(struct pipeline *p, const void *data, size_t size)
 		count_inner(p, LOST_RECORD, 1);
 		return;
 	}
-	/* the snapshot is of the moment at which the hooks were there: what they saw comes after */
-	if (e.head.type == EV_SNAPSHOT)
-		e.head.boot_ns = p->start_ns;
 	if (e.head.boot_ns > p->now_ns)
 		p->now_ns = e.head.boot_ns;
 	if (sock_table__apply(p->table, &e, &r, &life))

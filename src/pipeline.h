@@ -43,7 +43,7 @@ void pipeline__free(struct pipeline *p);
 
 /* The sink is the pipeline's from here on. Its wall pointer must be pipeline__wall(). */
 const struct wall *pipeline__wall(const struct pipeline *p);
-void pipeline__set_sink(struct pipeline *p, struct sink *s);
+int pipeline__set_sink(struct pipeline *p, struct sink *s); /* -ENOMEM for NULL */
 
 void pipeline__start(struct pipeline *p, uint64_t now_ns);
 void pipeline__event(struct pipeline *p, const void *data, size_t size);

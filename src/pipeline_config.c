@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * pipeline_config.c - the first chunk of a capture: the struct as it is, its strings after it, each
- * with its NUL, lists ended by an empty string.
+ * pipeline_config.c - the first chunk of a capture: the struct as it is, then its strings, each with
+ * its NUL, lists with their length first.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include "pipeline.h"
 
@@ -25,14 +26,15 @@ static void put_string(struct packer *p, const char *s)
 	put_bytes(p, s ? s : "", s ? strlen(s) + 1 : 1);
 }
 
-static void put_list(struct packer *p, const char *const *list, size_t max)
+static void put_list(struct packer *p, const char *const *list)
 {
-	size_t i;
+	uint32_t n = 0, i;
 
-	for (i = 0; i < max && list[i]; i++)
-		if (*list[i])
-			put_string(p, list[i]);
-	put_string(p, "");
+	while (list[n])
+		n++;
+	put_bytes(p, &n, sizeof(n));
+	for (i = 0; i < n; i++)
+		put_string(p, list[i]);
 }
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -49,9 +51,9 @@ size_t pipeline_config__pack(const struct pipeline_config *c, void *buf, size_t 
 	put_string(&p, c->start.machine_id);
 	put_string(&p, c->start.boot_id);
 	put_string(&p, c->start.host);
-	put_list(&p, c->start.args, LENGTH(c->start.args));
-	put_list(&p, c->start.hooks, LENGTH(c->start.hooks));
-	put_list(&p, c->start.blind, LENGTH(c->start.blind));
+	put_list(&p, c->start.args);
+	put_list(&p, c->start.hooks);
+	put_list(&p, c->start.blind);
 	return p.len;
 }
 
@@ -75,14 +77,31 @@ static const char *get_string(struct unpacker *u)
 
 static void get_list(struct unpacker *u, const char **list, size_t max)
 {
-	size_t n = 0;
-	const char *s;
+	uint32_t n, i;
 
-	while (*(s = get_string(u)) && n + 1 < max)
-		list[n++] = s;
-	if (*s)
+	list[0] = NULL;
+	if (u->end - u->at < (ptrdiff_t)sizeof(n)) {
 		u->err = -EBADMSG;
+		return;
+	}
+	memcpy(&n, u->at, sizeof(n));
+	u->at += sizeof(n);
+	if (n >= max) {
+		u->err = -EBADMSG;
+		return;
+	}
+	for (i = 0; i < n; i++)
+		list[i] = get_string(u);
 	list[n] = NULL;
+}
+
+/* A byte of a file is not a bool until it is 0 or 1. */
+static void make_bool(bool *b)
+{
+	unsigned char byte;
+
+	memcpy(&byte, b, sizeof(byte));
+	*b = byte != 0;
 }
 
 int pipeline_config__unpack(struct pipeline_config *c, void *data, size_t len)
@@ -94,6 +113,7 @@ int pipeline_config__unpack(struct pipeline_config *c, void *data, size_t len)
 	memcpy(c, data, sizeof(*c));
 	if (c->filter.n_errnos > OPTION_SET_MAX)
 		return -EBADMSG;
+	make_bool(&c->filter.failed);
 	u.at += sizeof(*c);
 	c->start.version = get_string(&u);
 	c->start.kernel = get_string(&u);

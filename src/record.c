@@ -37,9 +37,9 @@ const char *const role_names[ROLES] = {
 };
 
 const char *const lost_names[LOST_REASONS] = {
-	[LOST_RING] = "ring",     [LOST_FACTS] = "facts", [LOST_SCRATCH] = "calls",
-	[LOST_PEERS] = "peers",   [LOST_TREE] = "tree",   [LOST_TABLE] = "table",
-	[LOST_RECORD] = "record",
+	[LOST_RING] = "ring",   [LOST_FACTS] = "facts",   [LOST_SCRATCH] = "calls",
+	[LOST_PEERS] = "peers", [LOST_TREE] = "tree",     [LOST_MISSED] = "missed",
+	[LOST_TABLE] = "table", [LOST_RECORD] = "record",
 };
 
 const char *const severity_names[] = {

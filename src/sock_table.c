@@ -420,10 +420,13 @@ bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, 
 	e = find(t, s->cookie);
 	if (e && ev->head.type == EV_SNAPSHOT)
 		return false;
-	if (!e)
+	if (!e && ev->head.type != EV_CLOSE)
 		e = add(t, s, ev->head.boot_ns);
 	if (!e) {
-		lone = (struct entry){ .sock = *s, .first_ns = ev->head.boot_ns };
+		lone = (struct entry){
+			.sock = *s,
+			.first_ns = s->created_ns ? s->created_ns : ev->head.boot_ns,
+		};
 		e = &lone;
 	}
 	/* CPUs write in parallel: what a socket's records say of time must still be in order */

@@ -16,11 +16,13 @@
 #include "cgroup.h"
 #include "facts.h"
 #include "hooks.h"
+#include "host.h"
 #include "log.h"
 #include "settings.h"
 #include "socklife.skel.h"
 #include "tracer.h"
 
+#define CONSUME_MAX   50000 /* then signals and ticks have their turn */
 #define HOOKS_MAX     32
 #define SNAPSHOT_READ (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
 #define FACTS_STRIDE  ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
@@ -36,7 +38,9 @@ struct tracer {
 	int cgroup;
 	tracer_event_fn *event; /* of the running tracer__consume() */
 	void *event_arg;
+	int consumed; /* by it so far */
 	uint64_t losses[LOST_KERNEL_REASONS];
+	uint64_t last_losses_ns;
 };
 
 /* libbpf's first complaint, and the verifier's reason where it is the verifier's: more than an errno. */
@@ -346,7 +350,7 @@ static int on_record(void *arg, void *data, size_t size)
 	struct tracer *t = arg;
 
 	t->event(t->event_arg, data, size);
-	return 0;
+	return ++t->consumed < CONSUME_MAX ? 0 : -EAGAIN;
 }
 
 static int load(struct tracer *t)
@@ -419,6 +423,17 @@ static int load_what_is_there(struct tracer *t, struct tracer_error *why)
 	return load(t);
 }
 
+/* --pid means what the user sees, the programs see the init namespace's numbers. */
+static int check_pid_namespace(const struct tracer *t, struct tracer_error *why)
+{
+	if (!t->config.filter->n_pids || t->skel->bss->self_tgid == (__u32)getpid())
+		return 0;
+	WHY(why,
+	    "--pid: process numbers of a pid namespace cannot be followed: run it in the host's "
+	    "(for a container: --pid=host), or trace a command with --");
+	return -EOPNOTSUPP;
+}
+
 int tracer__start(struct tracer *t, struct tracer_error *why)
 {
 	int err = load_what_is_there(t, why);
@@ -436,7 +451,8 @@ int tracer__start(struct tracer *t, struct tracer_error *why)
 		WHY(why, "the ring buffer cannot be mapped: %s", log__errno(err));
 		return err;
 	}
-	return attach_all(t, why);
+	err = attach_all(t, why);
+	return err ? err : check_pid_namespace(t, why);
 }
 
 static void *detach(void *link)
@@ -490,7 +506,9 @@ int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg)
 {
 	t->event = event;
 	t->event_arg = arg;
-	return ring_buffer__consume(t->ring);
+	t->consumed = 0;
+	ring_buffer__consume(t->ring);
+	return t->consumed;
 }
 
 /* Whole records go out of the buffer; the rest of a read moves to its front. */
@@ -537,6 +555,23 @@ out:
 	return err;
 }
 
+/*
+ * Runs that the kernel skipped because the program was running on that CPU already. Without --states
+ * none of them costs a record: the next hook makes up for it (bpf/state.bpf.h).
+ */
+static uint64_t missed(struct tracer *t, struct lost *l)
+{
+	int fd = bpf_program__fd(t->skel->progs.inet_sock_set_state);
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (!t->config.states || fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return 0;
+	l->from_ns = t->last_losses_ns;
+	l->to_ns = t->last_losses_ns = host__now();
+	return info.recursion_misses;
+}
+
 void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg)
 {
 	uint64_t epoch = t->skel->data->loss_epoch;
@@ -561,6 +596,8 @@ void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost 
 			if (counts[cpu].last_ns > l.to_ns)
 				l.to_ns = counts[cpu].last_ns;
 		}
+		if (reason == LOST_MISSED)
+			total = missed(t, &l);
 		l.count = total - t->losses[reason];
 		t->losses[reason] = total;
 		if (!l.count)

@@ -37,7 +37,7 @@ void tracer__free(struct tracer *t);
 
 /* Readable when there is something to consume. */
 int tracer__fd(const struct tracer *t);
-/* Calls `event` for each record in the ring. Returns how many, or -errno. */
+/* Calls `event` for each record in the ring, some 50 ms' worth at most. Returns how many. */
 typedef void tracer_event_fn(void *arg, const void *data, size_t size);
 int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg);
 

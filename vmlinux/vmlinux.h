@@ -85,13 +85,13 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
-	__u8 sk_userlocks;
 	int sk_err;
 	struct socket *sk_socket;
 	kuid_t sk_uid;
 	__u16 sk_protocol;
 	__u16 sk_type;
 	__u8 sk_kern_sock:1;
+	__u8 sk_shutdown;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 };
@@ -109,6 +109,7 @@ struct inet_connection_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 copied_seq;
+	__u64 bytes_sent;
 	__u32 write_seq;
 	__u64 tcp_clock_cache;
 	__u32 rcv_nxt;
@@ -117,6 +118,7 @@ struct tcp_sock {
 	__u32 srtt_us;
 	__u64 bytes_received;
 	__u64 bytes_acked;
+	__u64 bytes_retrans;
 	__u32 total_retrans;
 };
 

@@ -476,6 +476,7 @@ static void write_lost(struct sink_text *s, const struct lost *l)
 		[LOST_SCRATCH] = "calls: no room for more in flight",
 		[LOST_PEERS] = "UDP destinations: more than are remembered for one socket",
 		[LOST_TREE] = "processes: no room to follow more",
+		[LOST_MISSED] = "state changes: several at once on one CPU",
 		[LOST_TABLE] = "sockets: the table was full, the oldest were forgotten",
 		[LOST_RECORD] = "records that cannot be right",
 	};

@@ -95,6 +95,7 @@ static const struct row udp_reasons[] = {
 	{ "UDP connected", FACT_CREATED | FACT_CONNECTED, 0, REASON_CLOSED },
 	{ "UDP refused later", FACT_CONNECTED, ECONNREFUSED, REASON_CLOSED },
 	{ "UDP bind failed", FACT_BIND_FAILED, 0, REASON_BIND_FAILED },
+	{ "UDP bind failed, connected", FACT_BIND_FAILED | FACT_CONNECTED, 0, REASON_CLOSED },
 	{ "UDP connect failed", FACT_CONNECT_FAILED, ENETUNREACH, REASON_UNREACHABLE },
 	{ "UDP without ports", FACT_CONNECT_FAILED, EAGAIN, REASON_CONNECT_FAILED },
 	{ NULL, 0, 0, 0 },
