@@ -28,9 +28,8 @@ struct facts {
 	__u8	raddr[ADDR_LEN]; /* the same, or what connect() asked for: a failure clears it too */
 	__u16	rport;
 	__u16	lport;		/* of the connection, or of the listener */
-	__u32	pad;
-	__u64	netns_cookie;	/* this, netns, family and proto never change: read once */
 	__u32	netns;
+	__u64	netns_cookie;	/* this, netns, family and proto never change: read once */
 	__u16	family;		/* 0: not read yet */
 	__u8	proto;
 	__u8	last_state;

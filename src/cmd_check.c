@@ -102,7 +102,7 @@ static void end(struct check *c)
 int cmd_check(struct options *o)
 {
 	struct check c = { .options = o, .first = true };
-	struct tracer_error why;
+	struct tracer_error why = { 0 };
 	struct output output;
 	struct start host;
 	int code = output__open(&output, o);

@@ -90,11 +90,13 @@ static int start(struct replay *r, const struct options *o, const struct capture
 }
 
 /* Copied out: an answer that the event asks for is read into the same buffer. */
-#define PAYLOAD(chunk, type, name)                                                                 \
-	type name;                                                                                 \
-	if ((chunk)->len != sizeof(name))                                                          \
-		return -EBADMSG;                                                                   \
-	memcpy(&name, (chunk)->data, sizeof(name))
+static int payload(const struct capture_chunk *chunk, void *into, size_t size)
+{
+	if (chunk->len != size)
+		return -EBADMSG;
+	memcpy(into, chunk->data, size);
+	return 0;
+}
 
 static int replay_event(struct replay *r, const struct capture_chunk *chunk)
 {
@@ -109,9 +111,9 @@ static int replay_event(struct replay *r, const struct capture_chunk *chunk)
 
 static int replay_lost(struct replay *r, const struct capture_chunk *chunk)
 {
-	PAYLOAD(chunk, struct lost, lost);
+	struct lost lost;
 
-	if ((unsigned int)lost.reason >= LOST_REASONS)
+	if (payload(chunk, &lost, sizeof(lost)) || (unsigned int)lost.reason >= LOST_REASONS)
 		return -EBADMSG;
 	pipeline__lost(r->pipeline, &lost);
 	return 0;
@@ -119,24 +121,30 @@ static int replay_lost(struct replay *r, const struct capture_chunk *chunk)
 
 static int replay_tick(struct replay *r, const struct capture_chunk *chunk)
 {
-	PAYLOAD(chunk, struct capture_tick, tick);
+	struct capture_tick tick;
 
+	if (payload(chunk, &tick, sizeof(tick)))
+		return -EBADMSG;
 	pipeline__tick(r->pipeline, tick.now_ns, tick.gmtoff_s);
 	return 0;
 }
 
 static int replay_missing(struct replay *r, const struct capture_chunk *chunk)
 {
-	PAYLOAD(chunk, struct capture_missing, missing);
+	struct capture_missing missing;
 
+	if (payload(chunk, &missing, sizeof(missing)))
+		return -EBADMSG;
 	pipeline__missing(r->pipeline, missing.cookie, missing.now_ns);
 	return 0;
 }
 
 static int replay_stop(struct replay *r, const struct capture_chunk *chunk)
 {
-	PAYLOAD(chunk, struct ending, ending);
+	struct ending ending;
 
+	if (payload(chunk, &ending, sizeof(ending)))
+		return -EBADMSG;
 	pipeline__end(r->pipeline, &ending);
 	return 0;
 }

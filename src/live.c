@@ -117,7 +117,7 @@ static int open_tracer(struct live *l)
 		.tree = o->command || o->sockets.follow,
 		.ring_size = o->ring_size,
 	};
-	struct tracer_error why;
+	struct tracer_error why = { 0 };
 
 	l->tracer = tracer__open(&config, &why);
 	l->attached_ns = host__now();

@@ -46,6 +46,14 @@ static uint32_t hash(uint64_t cookie)
 	return (cookie * 0x9e3779b97f4a7c15ull) >> 32;
 }
 
+/* An index that is not NONE has been handed out, so there are entries. */
+static struct entry *at(const struct sock_table *t, uint32_t index)
+{
+	if (!t->entries)
+		__builtin_unreachable();
+	return &t->entries[index];
+}
+
 static void clear_slots(uint32_t *slots, uint32_t n)
 {
 	memset(slots, 0xff, (size_t)n * sizeof(*slots));
@@ -83,7 +91,7 @@ static uint32_t slot_of(const struct sock_table *t, uint64_t cookie)
 {
 	uint32_t i = hash(cookie) & t->mask;
 
-	while (t->slots[i] != NONE && t->entries[t->slots[i]].sock.cookie != cookie)
+	while (t->slots[i] != NONE && at(t, t->slots[i])->sock.cookie != cookie)
 		i = (i + 1) & t->mask;
 	return i;
 }
@@ -92,7 +100,7 @@ static struct entry *find(const struct sock_table *t, uint64_t cookie)
 {
 	uint32_t index = t->slots[slot_of(t, cookie)];
 
-	return index == NONE ? NULL : &t->entries[index];
+	return index == NONE ? NULL : at(t, index);
 }
 
 static int grow_slots(struct sock_table *t)
@@ -107,7 +115,7 @@ static int grow_slots(struct sock_table *t)
 	t->mask = n - 1;
 	for (i = 0; i <= old_mask; i++)
 		if (old[i] != NONE)
-			slots[slot_of(t, t->entries[old[i]].sock.cookie)] = old[i];
+			slots[slot_of(t, at(t, old[i])->sock.cookie)] = old[i];
 	free(old);
 	return 0;
 }
@@ -123,7 +131,7 @@ static void empty_slot(struct sock_table *t, uint32_t hole)
 		i = (i + 1) & t->mask;
 		if (t->slots[i] == NONE)
 			break;
-		home = hash(t->entries[t->slots[i]].sock.cookie) & t->mask;
+		home = hash(at(t, t->slots[i])->sock.cookie) & t->mask;
 		if (((i - home) & t->mask) >= ((i - hole) & t->mask)) {
 			t->slots[hole] = t->slots[i];
 			hole = i;
@@ -137,11 +145,11 @@ static void unlink_listener(struct sock_table *t, struct entry *e)
 	if (!e->listener)
 		return;
 	if (e->prev_listener != NONE)
-		t->entries[e->prev_listener].next_listener = e->next_listener;
+		at(t, e->prev_listener)->next_listener = e->next_listener;
 	else
 		t->listeners = e->next_listener;
 	if (e->next_listener != NONE)
-		t->entries[e->next_listener].prev_listener = e->prev_listener;
+		at(t, e->next_listener)->prev_listener = e->prev_listener;
 	e->listener = false;
 }
 
@@ -155,7 +163,7 @@ static void link_listener(struct sock_table *t, struct entry *e)
 	e->prev_listener = NONE;
 	e->next_listener = t->listeners;
 	if (t->listeners != NONE)
-		t->entries[t->listeners].prev_listener = index;
+		at(t, t->listeners)->prev_listener = index;
 	t->listeners = index;
 }
 
@@ -167,11 +175,11 @@ static void remove_entry(struct sock_table *t, struct entry *e)
 	unlink_listener(t, e);
 	empty_slot(t, slot_of(t, e->sock.cookie));
 	if (e->older != NONE)
-		t->entries[e->older].newer = e->newer;
+		at(t, e->older)->newer = e->newer;
 	else
 		t->oldest = e->newer;
 	if (e->newer != NONE)
-		t->entries[e->newer].older = e->older;
+		at(t, e->newer)->older = e->older;
 	else
 		t->newest = e->older;
 	t->gone = *e;
@@ -185,13 +193,13 @@ static struct entry *new_entry(struct sock_table *t)
 	struct entry *e;
 
 	if (t->count >= t->max) {
-		remove_entry(t, &t->entries[t->oldest]);
+		remove_entry(t, at(t, t->oldest));
 		t->evicted++;
 	}
 	if ((t->count + 1) * 4 > (t->mask + 1) * 3 && grow_slots(t))
 		return NULL;
 	if (t->free != NONE) {
-		e = &t->entries[t->free];
+		e = at(t, t->free);
 		t->free = e->newer;
 		return e;
 	}
@@ -204,7 +212,7 @@ static struct entry *new_entry(struct sock_table *t)
 		t->entries = e;
 		t->room = room;
 	}
-	return &t->entries[t->used++];
+	return at(t, t->used++);
 }
 
 /* NULL, and counted, when there is no memory for it. */
@@ -222,7 +230,7 @@ static struct entry *add(struct sock_table *t, const struct ev_sock *s, uint64_t
 	e->older = t->newest;
 	e->newer = NONE;
 	if (t->newest != NONE)
-		t->entries[t->newest].newer = e - t->entries;
+		at(t, t->newest)->newer = e - t->entries;
 	else
 		t->oldest = e - t->entries;
 	t->newest = e - t->entries;
@@ -242,8 +250,8 @@ static const struct entry *listener_for(const struct sock_table *t, const struct
 	const struct entry *only = NULL;
 	uint32_t i;
 
-	for (i = t->listeners; i != NONE; i = t->entries[i].next_listener) {
-		const struct entry *l = &t->entries[i];
+	for (i = t->listeners; i != NONE; i = at(t, i)->next_listener) {
+		const struct entry *l = at(t, i);
 
 		if (l->sock.lport != child->lport || l->sock.netns_cookie != child->netns_cookie)
 			continue;
@@ -420,8 +428,8 @@ bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, 
 	e = find(t, s->cookie);
 	if (e && ev->head.type == EV_SNAPSHOT)
 		return false;
-	if (!e && ev->head.type != EV_CLOSE)
-		e = add(t, s, ev->head.boot_ns);
+	if (!e)
+		e = ev->head.type == EV_CLOSE ? NULL : add(t, s, ev->head.boot_ns);
 	if (!e) {
 		lone = (struct entry){
 			.sock = *s,
@@ -513,8 +521,8 @@ void sock_table__holders(const struct sock_table *t, const struct ask_holders *q
 {
 	uint32_t i;
 
-	for (i = t->oldest; i != NONE; i = t->entries[i].newer) {
-		const struct entry *e = &t->entries[i];
+	for (i = t->oldest; i != NONE; i = at(t, i)->newer) {
+		const struct entry *e = at(t, i);
 		struct holder h = { .sock = e->sock,
 				    .proc = e->sock.owner,
 				    .options_known = e->options_known };
@@ -534,6 +542,6 @@ void sock_table__each(const struct sock_table *t, void (*fn)(void *arg, uint64_t
 {
 	uint32_t i;
 
-	for (i = t->oldest; i != NONE; i = t->entries[i].newer)
-		fn(arg, t->entries[i].sock.cookie);
+	for (i = t->oldest; i != NONE; i = at(t, i)->newer)
+		fn(arg, at(t, i)->sock.cookie);
 }

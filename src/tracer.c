@@ -475,8 +475,8 @@ static void detach_syscalls(struct tracer *t)
 		t->links[i] = NULL;
 		n++;
 	}
-	while (n--)
-		pthread_join(threads[n], NULL);
+	while (n > 0)
+		pthread_join(threads[--n], NULL);
 }
 
 void tracer__free(struct tracer *t)
@@ -646,7 +646,7 @@ int64_t tracer__followed(const struct tracer *t)
 
 void tracer__refresh(struct tracer *t)
 {
-	struct tracer_error why;
+	struct tracer_error why = { 0 };
 
 	if (t->config.filter->n_containers || t->config.filter->n_units)
 		put_cgroups(t, &why);

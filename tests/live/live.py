@@ -642,20 +642,29 @@ class Tracer:
 
 
 class Held:
-    """The trigger `hold`, outside of any trace -- CMD: holding its sockets until release()."""
+    """A trigger that waits for its stdin, outside of any trace -- CMD: holding its sockets until release()."""
 
-    def __init__(self, port=0, prefix=()):
+    def __init__(self, *args, name="hold"):
         self.path = new_path(".facts")
         env = dict(os.environ, TRIGGER_FACTS=self.path)
-        self.process = subprocess.Popen([*prefix, program("hold"), str(port)], stdin=subprocess.PIPE, env=env,
+        self.process = subprocess.Popen([program(name), *map(str, args)], stdin=subprocess.PIPE, env=env,
                                         preexec_fn=die_with_parent)
-        self.facts = wait_for(lambda: read_facts(self.path) if "ready" in read_facts(self.path) else None, "hold")
+        self.facts = self.until("ready")
+
+    def until(self, fact):
+        return wait_for(lambda: read_facts(self.path) if fact in read_facts(self.path) else None, fact)
+
+    def line(self, fact):
+        """One line to it, and its answer."""
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+        self.facts = self.until(fact)
 
     def release(self):
         if self.process.stdin:
             self.process.stdin.close()
             self.process.stdin = None
-            equal(self.process.wait(timeout=PATIENCE), 0, "exit of hold")
+            equal(self.process.wait(timeout=PATIENCE), 0, "exit of the trigger")
             self.facts = read_facts(self.path)
 
     def __enter__(self):
