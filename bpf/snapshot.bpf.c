@@ -114,6 +114,49 @@ static __always_inline bool snapshot__port(const struct sock *sk)
 	return !port || sk->__sk_common.skc_num == port || sock__sport(sk) == port;
 }
 
+/* For a socket that --proto, -4 or -6 leave out, but that may hold a port: facts for the moment. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct facts);
+} passing_facts SEC(".maps");
+
+static __always_inline struct facts *snapshot__facts(struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family, protocol = sk->sk_protocol;
+	__u64 cookie = bpf_get_socket_cookie(sk);
+	struct facts *f;
+	__u32 zero = 0;
+
+	if (sock__wanted(family, protocol))
+		return facts__make(cookie);
+	if (snapshot_mode != SNAPSHOT_HOLDERS || (family != AF_INET && family != AF_INET6) ||
+	    (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+		return NULL;
+	f = bpf_map_lookup_elem(&passing_facts, &zero);
+	if (f) {
+		__builtin_memset(f, 0, sizeof(*f));
+		f->cookie = cookie;
+	}
+	return f;
+}
+
+static __always_inline void snapshot__write(struct bpf_iter__task_file *ctx, struct sock *sk,
+					    struct facts *f, struct ev_snapshot *e)
+{
+	e->base.head.type = EV_SNAPSHOT;
+	e->base.head.size = sizeof(*e);
+	e->base.head.cpu = bpf_get_smp_processor_id();
+	e->base.head.boot_ns = bpf_ktime_get_boot_ns();
+	sock__fill(&e->base.sock, sk, f, true);
+	e->base.sock.options = sock__options((__u64)sock__plain(sk));
+	e->base.actor.pad = 0;
+	e->fd = ctx->fd;
+	e->backlog = sk->sk_max_ack_backlog;
+	bpf_seq_write(ctx->meta->seq, e, sizeof(*e));
+}
+
 SEC("iter/task_file")
 int snapshot(struct bpf_iter__task_file *ctx)
 {
@@ -124,21 +167,18 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	struct facts *f;
 	struct sock *sk;
 	__u32 zero = 0;
-	__u64 now;
 
 	e = bpf_map_lookup_elem(&snapshot_record, &zero);
-	if (!task || !file || !e)
+	if (!task || !file || !e || (__u32)task->tgid == self_tgid)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || !sock__wanted(sk->__sk_common.skc_family, sk->sk_protocol) ||
-	    sock__is_kernel(sk, true) || !snapshot__port(sk))
+	if (!sk || sock__is_kernel(sk, true) || !snapshot__port(sk))
 		return 0;
-	now = bpf_ktime_get_boot_ns();
-	f = facts__make(bpf_get_socket_cookie(sk));
-	if (!f || (f->flags & FACT_IGNORED) || (__u32)task->tgid == self_tgid)
+	f = snapshot__facts(sk);
+	if (!f || (f->flags & FACT_IGNORED))
 		return 0;
 	if (!f->inode)
 		f->inode = sock__inode(sk);
@@ -147,17 +187,7 @@ int snapshot(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (sk->__sk_common.skc_state == TCP_LISTEN)
 		f->lport = sk->__sk_common.skc_num;
-	if (snapshot_mode != SNAPSHOT_HOLDERS && !emit__wanted(sk, f, &e->base.actor, NULL))
-		return 0;
-	e->base.head.type = EV_SNAPSHOT;
-	e->base.head.size = sizeof(*e);
-	e->base.head.cpu = bpf_get_smp_processor_id();
-	e->base.head.boot_ns = now;
-	sock__fill(&e->base.sock, sk, f, true);
-	e->base.sock.options = sock__options((__u64)sock__plain(sk));
-	e->base.actor.pad = 0;
-	e->fd = ctx->fd;
-	e->backlog = sk->sk_max_ack_backlog;
-	bpf_seq_write(ctx->meta->seq, e, sizeof(*e));
+	if (snapshot_mode == SNAPSHOT_HOLDERS || emit__wanted(sk, f, &e->base.actor, NULL))
+		snapshot__write(ctx, sk, f, e);
 	return 0;
 }

@@ -38,7 +38,7 @@ struct ask {
 	struct stat own_netns; /* of the thread that asks */
 	int cgroup_fd;         /* one to open handles by: fsmount() gives an O_PATH one */
 	char root[PATH_MAX];   /* where cgroup_fd is mounted, "/" for a detached mount */
-	bool diag_has_bound;   /* sock_diag lists TCP sockets that only bound */
+	int diag_has_bound;    /* sock_diag lists TCP sockets that only bound; -1: not asked yet */
 };
 
 struct sighting {
@@ -410,7 +410,7 @@ static bool sighting__holds(const struct ask *a, const struct sighting *s, bool 
 {
 	if (s->h.sock.proto != IPPROTO_TCP || s->h.sock.state != BPF_TCP_CLOSE || in_diag)
 		return true;
-	if (asked && a->diag_has_bound)
+	if (asked && a->diag_has_bound > 0)
 		return false;
 	return !s->h.sock.rport || (s->h.sock.facts & FACT_BOUND);
 }
@@ -469,6 +469,8 @@ static ssize_t answer__holders(struct ask *a, const void *question, void *answer
 	estimated = !a->config.each_socket ||
 		    a->config.each_socket(a->config.arg, search.q->port, snapshot__found, &search);
 	asked = !diag__search(a, &search);
+	if (a->diag_has_bound < 0)
+		a->diag_has_bound = diag__has_bound();
 	estimated |= !asked || search.incomplete;
 	search__merge(a, &search, asked);
 	if (search.n)
@@ -585,7 +587,7 @@ struct ask *ask__new(const struct ask_config *c)
 		errno = err;
 		return NULL;
 	}
-	a->diag_has_bound = diag__has_bound();
+	a->diag_has_bound = -1;
 	return a;
 }
 

@@ -28,7 +28,7 @@ struct chunk_head {
 struct capture_writer *capture__create(const char *path)
 {
 	struct capture_writer *w = calloc(1, sizeof(*w));
-	uint32_t version = CAPTURE_VERSION;
+	uint32_t version = CAPTURE_FORMAT;
 
 	if (!w)
 		return NULL;
@@ -97,7 +97,7 @@ struct capture_reader *capture__open(const char *path)
 		goto fail;
 	}
 	memcpy(&version, head + sizeof(magic), sizeof(version));
-	if (memcmp(head, magic, sizeof(magic)) || version != CAPTURE_VERSION) {
+	if (memcmp(head, magic, sizeof(magic)) || version != CAPTURE_FORMAT) {
 		errno = EBADMSG;
 		goto fail;
 	}

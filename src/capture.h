@@ -3,7 +3,7 @@
  * capture.h - a file that holds everything the pipeline was given: raw events, ticks, losses and the
  * kernel's answers, in order. Replaying it gives the live output again, byte for byte.
  *
- * Layout: the 8 bytes "SLCAPTUR", a u32 CAPTURE_VERSION, then chunks: u32 kind, u32 length, payload.
+ * Layout: the 8 bytes "SLCAPTUR", a u32 CAPTURE_FORMAT, then chunks: u32 kind, u32 length, payload.
  * Integers are in the byte order of the machine that wrote it; a file from another order is refused.
  */
 #ifndef SOCKLIFE_CAPTURE_H
@@ -13,8 +13,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include "events.h"
 
-#define CAPTURE_VERSION   1
+/* Of the chunks, and of the events in them (events.h). */
+#define CAPTURE_VERSION   2
+#define CAPTURE_FORMAT    (CAPTURE_VERSION << 16 | EVENTS_VERSION)
 #define CAPTURE_CHUNK_MAX (1u << 20)
 
 enum capture_kind {

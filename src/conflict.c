@@ -374,8 +374,7 @@ static void message__write(struct finding *f, const struct holder *h, size_t n, 
 		text__add(
 			&t,
 			"%zu closed connection%s in TIME_WAIT for up to 60 s; %s would let this bind pass",
-			c.closed, plural(c.closed),
-			f->estimated ? "SO_REUSEADDR on both" : "SO_REUSEADDR");
+			c.closed, plural(c.closed), "SO_REUSEADDR on both");
 	else if (c.closed)
 		text__add(&t, "%s%zu closed connection%s in TIME_WAIT", join, c.closed,
 			  plural(c.closed));

@@ -156,6 +156,14 @@ static void write_record(struct pipeline *p, const struct record *r)
 	p->sink->write(p->sink, r, ++p->seq);
 }
 
+static void complete(struct pipeline *p, struct record *r)
+{
+	if (r->actor && r->actor->cgroup_id)
+		cgroup_cache__find(p->cgroups, r->actor->cgroup_id, &r->cgroup, &r->container);
+	if (r->type == RECORD_CONNECT && !r->u.connect->started_ns)
+		r->inferred |= INFERRED_LATENCY;
+}
+
 static void on_finding(void *arg, const struct finding *f)
 {
 	struct record r = { .type = RECORD_FINDING, .fd = -1, .sock = &f->sock, .u.finding = f };
@@ -165,6 +173,7 @@ static void on_finding(void *arg, const struct finding *f)
 	r.boot_ns = f->last_ns;
 	if (f->status != FINDING_OPEN && p->now_ns > r.boot_ns)
 		r.boot_ns = p->now_ns;
+	complete(p, &r);
 	write_record(p, &r);
 }
 
@@ -238,14 +247,6 @@ static void count_inner(struct pipeline *p, enum lost_reason reason, uint64_t n)
 	l->reason = reason;
 	l->count += n;
 	l->to_ns = p->now_ns;
-}
-
-static void complete(struct pipeline *p, struct record *r)
-{
-	if (r->actor && r->actor->cgroup_id)
-		cgroup_cache__find(p->cgroups, r->actor->cgroup_id, &r->cgroup, &r->container);
-	if (r->type == RECORD_CONNECT && !r->u.connect->started_ns)
-		r->inferred |= INFERRED_LATENCY;
 }
 
 static void write_and_detect(struct pipeline *p, struct record *r)

@@ -421,7 +421,9 @@ static void keep_options(struct entry *e, union event *ev)
 bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, struct life *life)
 {
 	struct ev_sock *s = &ev->base.sock;
-	struct entry *e, lone;
+	struct entry lone = { .sock = *s,
+			      .first_ns = s->created_ns ? s->created_ns : ev->head.boot_ns };
+	struct entry *e;
 
 	if (ev->head.type == EV_TREE)
 		return false;
@@ -430,13 +432,8 @@ bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, 
 		return false;
 	if (!e)
 		e = ev->head.type == EV_CLOSE ? NULL : add(t, s, ev->head.boot_ns);
-	if (!e) {
-		lone = (struct entry){
-			.sock = *s,
-			.first_ns = s->created_ns ? s->created_ns : ev->head.boot_ns,
-		};
-		e = &lone;
-	}
+	if (!e)
+		e = &lone; /* a close that ends nothing known needs no place in the table */
 	/* CPUs write in parallel: what a socket's records say of time must still be in order */
 	if (ev->head.boot_ns < e->last_ns)
 		ev->head.boot_ns = e->last_ns;

@@ -97,7 +97,8 @@ static int check_privileges(struct tracer_error *why)
 	    has_capability(data, CAP_NET_ADMIN))
 		return 0;
 	WHY(why,
-	    "not enough privileges: run it as root (it needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
+	    "not enough privileges: run it as root "
+	    "(it needs CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_DAC_READ_SEARCH and CAP_SYS_ADMIN)");
 	return -EPERM;
 }
 

@@ -179,11 +179,11 @@ static void foreign_files(void **state)
 	write_file(buf, 45);
 	want_not_opened(EBADMSG);
 	buf[7] ^= 0x20;
-	version = CAPTURE_VERSION + 1;
+	version = CAPTURE_FORMAT + 1;
 	memcpy(buf + 8, &version, 4);
 	write_file(buf, 45);
 	want_not_opened(EBADMSG);
-	version = __builtin_bswap32(CAPTURE_VERSION);
+	version = __builtin_bswap32(CAPTURE_FORMAT);
 	memcpy(buf + 8, &version, 4);
 	write_file(buf, 45);
 	want_not_opened(EBADMSG);

@@ -302,7 +302,7 @@ static void time_wait(void **state)
 	assert_string_equal(
 		b->said[0].message,
 		"127.0.0.1:80/tcp is held by 3 closed connections in TIME_WAIT for up to "
-		"60 s; SO_REUSEADDR would let this bind pass");
+		"60 s; SO_REUSEADDR on both would let this bind pass");
 	assert_non_null(strstr(b->said[0].advice, "SO_REUSEADDR"));
 	assert_false(b->said[0].estimated);
 	assert_int_equal(b->said[0].n_holders, 3);

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Many connections between two CPUs, and none at all."""
+import collections
+import os
+import time
+
+import live
+from live import check, equal, netns, trigger
+
+CONNECTIONS = 20000
+
+
+def time_waits(where):
+    """What the kernel itself holds in TIME_WAIT now: (laddr:lport, raddr:rport)."""
+    lines = live.sh("ip", "netns", "exec", where, "ss", "-Htan", "state", "time-wait").stdout.splitlines()
+    return {tuple(line.split()[2:4]) for line in lines}
+
+
+def storm(mode):
+    """Every record there exactly once, and time_wait where the kernel has one; numbers in every message."""
+    need_two_cpus()
+    live.need("ss")
+    with netns(net__ipv4__tcp_max_tw_buckets=65536, net__ipv4__ip_local_port_range="10000 65535",
+               net__ipv4__tcp_tw_reuse=0) as where:
+        run = trigger("storm", str(CONNECTIONS), mode, where=where, text=False)
+        held = time_waits(where)
+    equal(run.of("lost"), [], "losses")
+    listener = run.id("listener")
+    lives = {"client": {}, "server": {}}
+    for sock, life in run.socks.items():
+        if sock != listener:
+            lives["client" if life[0]["pid"] == run.facts["client_pid"] else "server"][sock] = life
+    for role, first in (("client", "connect"), ("server", "accept")):
+        shapes = collections.Counter(tuple(r["type"] for r in life) for life in lives[role].values())
+        equal(dict(shapes), {(first, "close"): CONNECTIONS}, "shapes of the %ss' lives" % role)
+        ends = [life[-1] for life in lives[role].values()]
+        equal(dict(collections.Counter(r["role"] for r in ends)), {role: CONNECTIONS}, "roles of the %ss" % role)
+        equal(len({r["lport"] if role == "client" else r["rport"] for r in ends}), CONNECTIONS, "ports of clients")
+        reasons = collections.Counter(r["reason"] for r in ends)
+        allowed = {"local-close": CONNECTIONS} if role == "client" else {"remote-close": CONNECTIONS}
+        if mode == "client":
+            equal(dict(reasons), allowed, "reasons of the %ss" % role)
+        else:
+            check(set(reasons) <= {"local-close", "remote-close"}, "reasons of the %ss: %r", role, dict(reasons))
+        equal(sum(r["tx_bytes"] + r["rx_bytes"] for r in ends), 0, "bytes of the %ss" % role)
+        said = collections.Counter()
+        for r in ends:
+            tuple_ = "%s:%d" % (r["laddr"], r["lport"]), "%s:%d" % (r["raddr"], r["rport"])
+            said[r["reason"], "time_wait" if r.get("time_wait") else "-", "held" if tuple_ in held else "-"] += 1
+        wrong = {k: n for k, n in said.items() if (k[1] == "time_wait") != (k[2] == "held")}
+        check(not wrong, "time_wait of the %ss and the kernel's own list differ: %r of %r", role, wrong, dict(said))
+        print(mode, role, dict(said))
+    if mode == "client":
+        equal(len(held), CONNECTIONS, "tuples in TIME_WAIT")
+    end = run.socks[listener][-1]
+    equal((end["type"], end["accepted"]), ("close", CONNECTIONS), "the listener's end")
+
+
+def need_two_cpus():
+    if len(os.sched_getaffinity(0)) < 2:
+        raise live.Skip("there is only one CPU")
+
+
+def test_two_cpus():
+    storm("client")
+
+
+def test_two_cpus_crossing_fins():
+    storm("both")
+
+
+def switches(pid):
+    total = 0
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/status" % (pid, task)) as f:
+            total += next(int(line.split()[1]) for line in f if line.startswith("voluntary_ctxt_switches"))
+    return total
+
+
+def cpu_ns(pid):
+    total = 0
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/schedstat" % (pid, task)) as f:
+            total += int(f.read().split()[0])
+    return total
+
+
+def test_idle():
+    """
+    Without traffic: two wakeups a second at most and 0.2 % of a CPU. A namespace of its own, for other programs have
+    sockets too; the filter is the kernel's, so that theirs do not wake it.
+    """
+    with netns() as where:
+        with live.Tracer("--netns", "/run/netns/%s" % where) as tracer:
+            time.sleep(1.5)
+            pid = tracer.process.pid
+            woken, used, begin = switches(pid), cpu_ns(pid), time.monotonic()
+            time.sleep(5)
+            woken, used, took = switches(pid) - woken, cpu_ns(pid) - used, time.monotonic() - begin
+    print("%d wakeups, %.2f ms of CPU in %.1f s" % (woken, used / 1e6, took))
+    check(woken <= 2 * took + 2, "%d wakeups in %.1f s", woken, took)
+    check(used < 10e6, "%.1f ms of CPU in %.1f s", used / 1e6, took)
