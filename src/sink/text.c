@@ -458,7 +458,7 @@ static void write_finding(struct sink_text *s, const struct finding *f)
 	if (closed) {
 		buf__str(b, ": over");
 	} else if (f->status == FINDING_OPEN && advice) {
-		buf__str(b, ". ");
+		buf__str(b, "; ");
 		buf__safe(b, f->advice, advice, false);
 	}
 	if (f->count > 1) {

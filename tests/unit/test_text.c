@@ -344,7 +344,7 @@ static void test_finding(void **state)
 	(void)state;
 	skip_header();
 	r.u.finding = &f;
-	want_output(&r, "  ! port_conflict  0.0.0.0:80/tcp is held by ng\\x1b[2Jx\\xff (pid 812). "
+	want_output(&r, "  ! port_conflict  0.0.0.0:80/tcp is held by ng\\x1b[2Jx\\xff (pid 812); "
 			"Stop it.\\x0a\\xe2\\x80\\xaeX\n");
 	f.status = FINDING_UPDATE;
 	f.count = 9;
