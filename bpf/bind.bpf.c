@@ -48,7 +48,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct ev_actor actor;
-	struct ev_sock want = {};
+	struct ends want = {};
 	struct ev_bind *e;
 
 	actor__fill(&actor);
@@ -213,7 +213,7 @@ static __noinline bool peer__is_new(__u64 cookie, __u64 hash)
 static __noinline void peer__emit(const struct sock *sk, struct facts *f, const struct call *dest)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct ev_sock want = {};
+	struct ends want = {};
 	struct ev_actor actor;
 	struct ev_peer *e;
 
@@ -235,7 +235,7 @@ static __noinline void peer__emit(const struct sock *sk, struct facts *f, const 
 static __noinline bool send__admitted(const struct sock *sk, struct facts *f,
 				      const struct call *dest)
 {
-	struct ev_sock want = { .rport = dest->port };
+	struct ends want = { .rport = dest->port };
 	struct ev_actor actor;
 
 	__builtin_memcpy(want.raddr, dest->addr, ADDR_LEN);

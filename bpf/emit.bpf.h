@@ -186,6 +186,14 @@ GLOBAL_FUNC int sock__fill_probed(struct ev_sock *s, __u64 addr, struct facts *f
 	return 0;
 }
 
+/* Either end of a socket, where more is known than the socket says itself. A port of 0: nothing more. */
+struct ends {
+	__u8 laddr[ADDR_LEN];
+	__u8 raddr[ADDR_LEN];
+	__u16 lport;
+	__u16 rport;
+};
+
 static __always_inline bool filter__port(__u32 side, __u16 port)
 {
 	__u32 index = side * PORT_WORDS + port / 64;
@@ -277,7 +285,7 @@ static __always_inline bool filter__tuple(const struct ev_sock *s)
  * NULL, is a tuple that says more than the socket's own (a bind() that failed, a datagram's peer).
  */
 static __noinline bool filter__match(const struct sock *sk, struct facts *f,
-				     const struct ev_actor *a, const struct ev_sock *want)
+				     const struct ev_actor *a, const struct ends *want)
 {
 	struct ev_sock s;
 
@@ -298,7 +306,7 @@ static __noinline bool filter__match(const struct sock *sk, struct facts *f,
 }
 
 static __always_inline bool emit__wanted(const struct sock *sk, struct facts *f,
-					 const struct ev_actor *a, const struct ev_sock *want)
+					 const struct ev_actor *a, const struct ends *want)
 {
 	if (f->flags & FACT_IGNORED)
 		return false;
@@ -346,10 +354,14 @@ GLOBAL_FUNC __u64 task__file(int fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fdtable *fdt = task->files ? task->files->fdt : NULL;
+	struct file **files;
 	__u64 file = 0;
 
-	if (fdt && fd >= 0 && (__u32)fd < fdt->max_fds)
-		bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
+	if (!fdt || fd < 0 || (__u32)fd >= fdt->max_fds)
+		return 0;
+	/* 6.1 takes a struct file ** for a BTF pointer, and has no arithmetic on those: read it plainly */
+	files = BPF_CORE_READ(fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	return file;
 }
 

@@ -120,11 +120,15 @@ GLOBAL_FUNC int owner__fill(struct ev_owner *o)
 static __always_inline __u32 pid__in_namespace(struct pid *pid, __u32 outside)
 {
 	__u32 level = pid ? pid->level : 0, nr = outside;
+	const void *plain = NULL;
 
-	if (level)
-		bpf_probe_read_kernel(&nr, sizeof(nr),
-				      (void *)&pid->numbers[0].nr +
-					      level * bpf_core_type_size(struct upid));
+	if (!level)
+		return outside;
+	/* no arithmetic with a variable on a BTF pointer (6.1): make it a plain address */
+	bpf_probe_read_kernel(&plain, sizeof(plain), &pid);
+	plain += bpf_core_field_offset(struct pid, numbers) +
+		 level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr);
+	bpf_probe_read_kernel(&nr, sizeof(nr), plain);
 	return nr;
 }
 

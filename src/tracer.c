@@ -57,6 +57,7 @@ static void keep_verdict(char *log)
 	*end = '\0';
 	line = strrchr(log, '\n');
 	snprintf(verdict, sizeof(verdict), ": %.190s", line ? line + 1 : log);
+	log__info("verifier%s", verdict);
 }
 
 static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)

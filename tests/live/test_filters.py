@@ -207,3 +207,19 @@ def test_finding_names_a_holder_that_the_filter_hides():
     run = trigger("bind_in_use", "127.0.0.1", "127.0.0.1", options=["--comm", "newcomer"], text=False)
     selected(run, "newcomer")
     equal([h["pid"] for h in run.findings("port_conflict")[0]["holders"]], [run.facts["holder_pid"]], "holders")
+
+
+def test_event_close_of_unbound_sender():
+    """The close of a UDP socket whose first send chose its port, where that send is not asked for."""
+    run = trigger("udp_autobind", options=["--event", "close"], whole=False, text=False)
+    for name in ("udp4", "udp6"):
+        life = run.socks.get(run.id(name), [])
+        equal([(r["type"], r.get("role"), r.get("reason")) for r in life], [("close", "datagram", "closed")],
+              "records of " + name)
+        equal(life[0]["lport"], run.facts[name + "_lport"], "port of " + name)
+    run.only("udp4", "udp6")
+    with live.Tracer("--event", "close", "--comm", "udp") as tracer:
+        facts = live.run_alone("udp_autobind")
+        for name in ("udp4", "udp6"):
+            live.wait_for(lambda: tracer.has(type="close", sock=str(facts[name])), "close of " + name)
+    equal(types(live.Run(tracer.records, facts)), ["close", "close"], "records")

@@ -194,6 +194,27 @@ def test_states():
           [("ESTABLISHED", "CLOSE_WAIT"), ("CLOSE_WAIT", "LAST_ACK"), ("LAST_ACK", "CLOSE")], "states of the child")
 
 
+def test_states_of_child():
+    """
+    The child's life starts with SYN_RECV->ESTABLISHED, before its accept. (Which process it belongs to is only known at
+    accept(): with a filter by process its states are told from then on.)
+    """
+    whole = [("SYN_RECV", "ESTABLISHED"), ("ESTABLISHED", "CLOSE_WAIT"), ("CLOSE_WAIT", "LAST_ACK"),
+             ("LAST_ACK", "CLOSE")]
+    for options in ([], ["--laddr", "127.0.0.1"]):
+        with live.Tracer("--states", "--no-snapshot", *options, lost=("missed",)) as tracer:
+            facts = live.run_alone("tcp_local_close")
+            for name in ("client", "child", "listener"):
+                live.wait_for(lambda: tracer.has(type="close", sock=str(facts[name])), "close of " + name)
+        life = tracer.socks[str(facts["child"])]
+        changes = [(r["old"], r["new"]) for r in life if r["type"] == "state"]
+        missed = sum(r["count"] for r in tracer.records if r["type"] == "lost")
+        check(changes == whole or (missed and set(changes) < set(whole)), "states of the child with %r: %r", options,
+              changes)
+        order = [r["type"] for r in life]
+        check(missed or order.index("state") < order.index("accept"), "records of the child: %r", order)
+
+
 def test_connection_in_namespace():
     with live.netns() as name:
         run = trigger("tcp_local_close", where=name)
