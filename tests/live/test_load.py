@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Many connections between two CPUs, and none at all."""
 import collections
+import json
 import os
 import time
 
@@ -44,6 +45,10 @@ def storm(mode):
         ends = [life[-1] for life in lives[role].values()]
         equal(dict(collections.Counter(r["role"] for r in ends)), {role: CONNECTIONS}, "roles of the %ss" % role)
         reasons = collections.Counter(r["reason"] for r in ends)
+        odd = [r for r in ends if r["reason"] == "unknown"]
+        check(not odd, "%d %ss have reason unknown (%d with time_wait, over %d us), as %s", len(odd), role,
+              sum(1 for r in odd if r.get("time_wait")), odd and (odd[-1]["boot_ns"] - odd[0]["boot_ns"]) // 1000,
+              json.dumps(odd[:1]))
         allowed = {"local-close": CONNECTIONS} if role == "client" else {"remote-close": CONNECTIONS}
         if mode == "client":
             equal(dict(reasons), allowed, "reasons of the %ss" % role)

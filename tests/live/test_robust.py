@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What socklife does when its surroundings fail it: readers that stall, disks that are full, namespaces, no privileges."""
+"""What socklife does when its surroundings fail it: stalled readers, full disks, namespaces, no privileges."""
 import fcntl
 import os
 import select
