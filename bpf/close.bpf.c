@@ -140,8 +140,7 @@ static __always_inline void close__adopt(const struct sock *sk, struct facts *f)
 	facts__set(f, FACT_LISTENER_OWNER | (l->flags & (FACT_EXITING | FACT_KERNEL_CLOSED)));
 }
 
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(tcp_destroy_sock, struct sock *sk)
+static __always_inline int close__destroyed(struct sock *sk)
 {
 	__u64 cookie = sk->__sk_common.skc_cookie.counter, id;
 	struct facts *f = facts__get(cookie);
@@ -159,4 +158,20 @@ int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 	close__emit(sk, f, bpf_ktime_get_boot_ns(), true);
 	facts__drop(cookie);
 	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroy_sock, struct sock *sk)
+{
+	return close__destroyed(sk);
+}
+
+/*
+ * The kernel does not run a program inside itself: a death in an interrupt of the first one's run is
+ * seen by this one, which otherwise finds that all is done.
+ */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroy_sock_nested, struct sock *sk)
+{
+	return close__destroyed(sk);
 }

@@ -44,15 +44,15 @@ static __always_inline struct facts *facts__get(__u64 cookie)
 	f = bpf_map_lookup_elem(&slots, &slot);
 	if (f && f->cookie == cookie)
 		return f;
-	return spilled > 0 ? bpf_map_lookup_elem(&spill, &cookie) : NULL;
+	return spilled ? bpf_map_lookup_elem(&spill, &cookie) : NULL;
 }
 
 static __noinline struct facts *facts__spill(__u64 cookie)
 {
 	struct facts zero = { .cookie = cookie };
 
-	if (!bpf_map_update_elem(&spill, &cookie, &zero, BPF_NOEXIST))
-		__sync_fetch_and_add(&spilled, 1);
+	spilled = 1;
+	bpf_map_update_elem(&spill, &cookie, &zero, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&spill, &cookie);
 }
 
@@ -90,8 +90,8 @@ static __always_inline void facts__drop(__u64 cookie)
 		__builtin_memset((void *)f + sizeof(f->cookie), 0, sizeof(*f) - sizeof(f->cookie));
 		barrier();
 		f->cookie = 0;
-	} else if (!bpf_map_delete_elem(&spill, &cookie)) {
-		__sync_fetch_and_add(&spilled, -1);
+	} else {
+		bpf_map_delete_elem(&spill, &cookie);
 	}
 }
 

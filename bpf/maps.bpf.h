@@ -27,8 +27,8 @@ extern const volatile struct settings settings;
 extern volatile __u64 loss_epoch;
 /* socklife itself, as the init pid namespace numbers it: whoami() finds out. */
 extern volatile __u32 self_tgid;
-/* Entries of the map spill: while there are none, nobody looks there. */
-extern volatile __s64 spilled;
+/* Set with the first entry of the map spill: until then nobody looks there. */
+extern volatile __u8 spilled;
 /* UDP connect() calls in flight: while there are none, sys_exit_connect need not look for one. */
 extern volatile __s64 udp_connects;
 /* While set, what socklife forks is followed: trace -- CMD. */

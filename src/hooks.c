@@ -33,6 +33,8 @@ const struct hook hooks[] = {
 	  "UDP sockets whose first send found no port" },
 	BTF(inet_sock_set_state, true, "every TCP state"),
 	BTF(tcp_destroy_sock, true, "the death of TCP sockets"),
+	{ "tcp_destroy_sock_nested", "tp_btf/tcp_destroy_sock", HOOK_BTF, NEED_TCP, true,
+	  "deaths in an interrupt of another's" },
 	BTF(tcp_receive_reset, false, "remote-reset as a reason"),
 	BTF(tcp_send_reset, false, "local-reset as a reason"),
 	SYSCALL(sys_exit_bind, "failed bind() calls"),

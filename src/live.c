@@ -42,6 +42,7 @@ struct live {
 	uint64_t linger_ns;   /* when the command's sockets must be dead; 0: it runs */
 	struct ending ending;
 	int err; /* first failed write */
+	bool capture_failed; /* ... was the capture's */
 };
 
 static void on_event(void *arg, const void *data, size_t size)
@@ -206,6 +207,14 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 	l->options = o;
 	l->out = c->out;
 	l->epoll = l->signals = l->tick = -1;
+	err = open_loop(l);
+	if (err) {
+		log__error("the event loop cannot be made: %s", log__errno(err));
+		goto fail;
+	}
+	*exit_code = open_tracer(l);
+	if (*exit_code)
+		goto fail;
 	if (o->capture) {
 		l->capture = capture__create(o->capture);
 		if (!l->capture) {
@@ -215,14 +224,6 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 			goto fail;
 		}
 	}
-	err = open_loop(l);
-	if (err) {
-		log__error("the event loop cannot be made: %s", log__errno(err));
-		goto fail;
-	}
-	*exit_code = open_tracer(l);
-	if (*exit_code)
-		goto fail;
 	*exit_code = EXIT_FAILED;
 	err = open_pipeline(l, c);
 	if (!err)
@@ -248,8 +249,10 @@ static void flush(struct live *l)
 {
 	int err = out__flush(l->out);
 
-	if (!err && l->capture)
+	if (!err && l->capture) {
 		err = capture__flush(l->capture);
+		l->capture_failed = err != 0;
+	}
 	if (err && !l->err) {
 		l->err = err;
 		l->ended = true;
@@ -503,7 +506,12 @@ static int finish(struct live *l)
 		return EXIT_OUTPUT;
 	}
 	if (l->err && l->err != -EPIPE) {
-		log__error("the output cannot be written: %s", log__errno(l->err));
+		log__error("%s '%s' cannot be written: %s",
+			   l->capture_failed ? "--capture:" : "the output",
+			   l->capture_failed  ? l->options->capture :
+			   l->options->output ? l->options->output :
+						"stdout",
+			   log__errno(l->err));
 		return EXIT_OUTPUT;
 	}
 	if (l->options->command && l->child == -1)

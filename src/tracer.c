@@ -376,7 +376,7 @@ static bool kernel_has(const struct hook *h, const struct btf *vmlinux)
 
 	if (h->kind != HOOK_BTF)
 		return true;
-	snprintf(name, sizeof(name), "btf_trace_%s", h->program);
+	snprintf(name, sizeof(name), "btf_trace_%s", strchr(h->name, '/') + 1);
 	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) >= 0;
 }
 
@@ -665,7 +665,8 @@ void tracer__hooks(const struct tracer *t, const char **names, size_t max)
 	int i;
 
 	for (i = 0; hooks[i].program && n + 1 < max; i++)
-		if (t->used[i] && hooks[i].kind != HOOK_RUN)
+		if (t->used[i] && hooks[i].kind != HOOK_RUN &&
+		    (!i || strcmp(hooks[i].name, hooks[i - 1].name)))
 			names[n++] = hooks[i].name;
 	names[n] = NULL;
 }
