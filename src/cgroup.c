@@ -124,6 +124,15 @@ static void add_id(struct collected *c, int dir)
 		c->ids[c->n++] = st.st_ino;
 }
 
+/* "nginx" means nginx.service, as for systemctl. */
+static bool is_unit(const char *name, const char *unit)
+{
+	size_t n = strlen(unit);
+
+	return !strncmp(name, unit, n) &&
+	       (!name[n] || (!strchr(unit, '.') && !strcmp(name + n, ".service")));
+}
+
 static bool named(const char *name, const struct socket_filter *f)
 {
 	size_t i;
@@ -132,7 +141,7 @@ static bool named(const char *name, const struct socket_filter *f)
 		if (strstr(name, f->containers[i]))
 			return true;
 	for (i = 0; i < f->n_units; i++)
-		if (!strcmp(name, f->units[i]))
+		if (is_unit(name, f->units[i]))
 			return true;
 	return false;
 }

@@ -146,24 +146,50 @@ def test_pid_follow():
     by_pid(["-f"], "listener", "child", "client")
 
 
-def test_cgroup():
+@contextlib.contextmanager
+def cgroup(name):
+    """A cgroup of this name below the cgroup2 root, as long as the with block lasts; its directory."""
     mount = next((line.split()[1] for line in open("/proc/self/mounts") if line.split()[2] == "cgroup2"), None)
     if not mount:
         raise live.Skip("cgroup2 is not mounted")
-    name = "socklife-live-%d" % os.getpid()
     path = os.path.join(mount, name)
     os.mkdir(path)
     try:
-        with live.Tracer("--cgroup", "/" + name) as tracer:
+        yield path
+    finally:
+        os.rmdir(path)
+
+
+def by_cgroup(name, *options):
+    """Only what runs in the cgroup is told, with its path; the records of its socket."""
+    with cgroup(name) as path:
+        with live.Tracer(*options) as tracer:
             live.run_alone("bind_unused")
             facts = live.run_alone("bind_unused", prefix=["sh", "-c", 'echo $$ >%s/cgroup.procs; exec "$@"' % path,
                                                           "sh"])
             live.wait_for(lambda: tracer.has(type="close", sock=str(facts["bound"])), "close")
-    finally:
-        os.rmdir(path)
     equal(list(tracer.socks), [str(facts["bound"])], "sockets")
     for record in tracer.socks[str(facts["bound"])]:
         equal(record["cgroup"], "/" + name, "cgroup")
+    return tracer.socks[str(facts["bound"])]
+
+
+def test_cgroup():
+    name = "socklife-live-%d" % os.getpid()
+    by_cgroup(name, "--cgroup", "/" + name)
+
+
+def test_container():
+    """The id is in the cgroup's name, as Docker and others have it; its first 12 digits are enough."""
+    container = ("%064x" % (0x50c41ee << 224 | os.getpid()))
+    for record in by_cgroup("docker-%s.scope" % container, "--container", container[:12]):
+        equal(record["container"], container, "container")
+
+
+def test_unit():
+    name = "socklife-live-%d.service" % os.getpid()
+    by_cgroup(name, "--unit", name)
+    by_cgroup(name, "--unit", name[:-len(".service")])
 
 
 def types(run):
