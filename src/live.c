@@ -20,6 +20,7 @@
 
 #define BATCH_MS  10            /* how long records gather while there is traffic */
 #define LINGER_NS 1000000000ull /* sockets of a command may outlive it so long */
+#define DRAIN_NS  2000000000ull /* at the end */
 #define SETTLE_MS 10
 
 enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK };
@@ -41,7 +42,7 @@ struct live {
 	uint64_t deadline_ns; /* 0: none */
 	uint64_t linger_ns;   /* when the command's sockets must be dead; 0: it runs */
 	struct ending ending;
-	int err; /* first failed write */
+	int err;             /* first failed write */
 	bool capture_failed; /* ... was the capture's */
 };
 
@@ -275,6 +276,16 @@ static void drain(struct live *l)
 		l->ended = true;
 }
 
+/* What is in the ring; not what a busy host goes on to put in for ever. */
+static void drain_all(struct live *l)
+{
+	uint64_t limit = host__now() + DRAIN_NS;
+
+	do
+		drain(l);
+	while (l->busy && host__now() < limit);
+}
+
 /* What the kernel has, kept until the ring has told what it knows of the same sockets. */
 struct found {
 	struct ev_snapshot *list;
@@ -328,14 +339,14 @@ static void resync(struct live *l)
 
 	if (!d.cookies)
 		return; /* l->resync stays set: tried again at the next tick */
-	l->resync = false;
 	sock_table__each(table, collect_dead, &d);
 	tracer__snapshot(l->tracer, SNAPSHOT_TOLD, 0, collect_found, &f);
-	drain(l);
-	for (i = 0; i < d.n; i++)
+	drain_all(l);
+	l->resync = l->busy; /* not all could be read: what is still in there is not lost */
+	for (i = 0; i < d.n && !l->resync; i++)
 		pipeline__missing(l->pipeline, d.cookies[i], host__now());
 	free(d.cookies);
-	for (i = 0; i < f.n; i++)
+	for (i = 0; i < f.n && !l->resync; i++)
 		if (tracer__alive(l->tracer, f.list[i].base.sock.cookie))
 			pipeline__event(l->pipeline, &f.list[i], sizeof(f.list[i]));
 	free(f.list);
@@ -344,7 +355,8 @@ static void resync(struct live *l)
 static void housekeeping(struct live *l)
 {
 	tracer__refresh(l->tracer);
-	drain(l); /* what came before a loss is told before it, and in the table when that is compared */
+	/* what came before a loss is told before it, and in the table when that is compared */
+	drain_all(l);
 	tracer__losses(l->tracer, on_lost, l);
 	if (l->resync)
 		resync(l);
@@ -494,7 +506,7 @@ static void report_losses(const struct live *l)
 
 static int finish(struct live *l)
 {
-	drain(l);
+	drain_all(l);
 	tracer__losses(l->tracer, on_lost, l);
 	l->ending.now_ns = host__now();
 	pipeline__end(l->pipeline, &l->ending);
