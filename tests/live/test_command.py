@@ -134,6 +134,25 @@ def unprivileged(*args):
                           timeout=live.PATIENCE)
 
 
+def test_no_btf():
+    """Hidden by an empty mount in a mount namespace of the test's own: exit 3, and one line that says it."""
+    need("unshare")
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh",
+                           live.binary(), "trace", "--timeout", "1s"], capture_output=True, timeout=30)
+    equal(done.returncode, 3, "exit")
+    lines = done.stderr.decode().splitlines()
+    equal(len(lines), 1, "lines on stderr")
+    check("BTF" in lines[0], "the line says %r", lines[0])
+
+
+def test_ipv6_off():
+    """A host without IPv6: IPv4 is traced as ever."""
+    with live.netns(net__ipv6__conf__all__disable_ipv6=1) as name:
+        run = trigger("tcp_local_close", where=name, text=False)
+        equal(sorted(r["type"] for r in run.of("connect", "accept", "close")),
+              ["accept", "close", "close", "close", "connect"], "records")
+
+
 def test_not_root():
     done = unprivileged("trace", "--timeout", "1s")
     equal(done.returncode, 3, "exit (%s)" % text_of(done))
