@@ -77,12 +77,24 @@ static __always_inline void state__keep_tuple(const struct sock *sk, struct fact
 		facts__set(f, FACT_TUPLE);
 }
 
+/* What the state before CLOSE says of changes that may have been missed. */
+static __always_inline void state__imply(struct facts *f, int old)
+{
+	if (old == TCP_FIN_WAIT1 || old == TCP_FIN_WAIT2 || old == TCP_CLOSING)
+		facts__set(f, FACT_FIN_SENT | FACT_LOCAL_FIRST);
+	else if (old == TCP_LAST_ACK)
+		facts__set(f, FACT_FIN_SENT | FACT_REMOTE_FIRST);
+	else if (old == TCP_CLOSE_WAIT)
+		facts__set(f, FACT_REMOTE_FIRST);
+}
+
 static __always_inline void state__closed(const struct sock *sk, struct facts *f, int old)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 
 	if (!tp)
 		return;
+	state__imply(f, old);
 	state__save(sk, tp, f, old);
 	if (!(f->flags & FACT_TUPLE))
 		state__keep_tuple(sk, f);
@@ -122,7 +134,7 @@ static __always_inline void state__closed_unseen(const struct sock *sk, struct f
 		facts__set(f, FACT_FIN_SENT);
 	if (sock__done(sk) && !(f->flags & FACT_LOCAL_FIRST))
 		facts__set(f, FACT_REMOTE_FIRST);
-	state__closed(sk, f, f->flags & FACT_LOCAL_FIRST ? TCP_FIN_WAIT2 : TCP_LAST_ACK);
+	state__closed(sk, f, f->flags & FACT_LOCAL_FIRST ? TCP_FIN_WAIT2 : TCP_ESTABLISHED);
 }
 
 #endif

@@ -49,8 +49,7 @@ struct settings {
 	__u8	ipv4;
 	__u8	ipv6;
 	__u8	states;		/* emit every state change */
-	__u8	follow;		/* descendants join filter_pids */
-	__u8	pad[2];
+	__u8	pad[3];
 	__u32	n_comms;
 	__u32	n_cidrs[SIDES];
 	char	comms[FILTER_COMMS][COMM_LEN];

@@ -187,7 +187,6 @@ static void fill_settings(struct tracer *t)
 	s->ipv4 = f->ipv4;
 	s->ipv6 = f->ipv6;
 	s->states = t->config.states;
-	s->follow = t->config.tree;
 	s->n_comms = f->n_comms;
 	memcpy(s->comms, f->comms, sizeof(s->comms));
 	for (side = 0; side < SIDES; side++) {
