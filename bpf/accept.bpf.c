@@ -35,10 +35,10 @@ static __always_inline struct facts *accept__child(struct file *file, struct soc
 		return f;
 	*skp = sk = file__sock_checked(file);
 	f = sock__facts(sk);
+	/* nobody has asked for its cookie: queued before the start */
 	if (!f && sk &&
 	    sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol)))
-		loss__count(
-			LOST_FACTS); /* nobody has asked for its cookie: queued before the start */
+		loss__count(LOST_FACTS);
 	return f;
 }
 

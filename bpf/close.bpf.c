@@ -37,7 +37,7 @@ static __always_inline void close__emit(const struct sock *sk, struct facts *f, 
 }
 
 /* A listener closes its waiting children from within its own close(): let them find it by thread. */
-static __always_inline void close__listener(struct facts *f, __u16 lport, __u64 now)
+static __always_inline void close__listener(struct facts *f, __u16 lport)
 {
 	struct call call = { .kind = CALL_LISTENER_CLOSE, .cookie = f->cookie, .port = lport };
 	__u64 id = bpf_get_current_pid_tgid();
@@ -117,7 +117,7 @@ int sock_release(struct bpf_sock *ctx)
 	} else if (ctx->state == TCP_CLOSE) {
 		close__unread(sk, f);
 	} else if (ctx->state == TCP_LISTEN) {
-		close__listener(f, BPF_CORE_READ(sk, __sk_common.skc_num), now);
+		close__listener(f, BPF_CORE_READ(sk, __sk_common.skc_num));
 	}
 	return 1;
 }

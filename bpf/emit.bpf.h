@@ -37,13 +37,6 @@ static __always_inline bool addr__is_v4(const __u8 *addr)
 	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
 }
 
-static __always_inline bool addr__is_unspecified(const __u8 *addr)
-{
-	const __u64 *words = (const __u64 *)addr;
-
-	return !words[0] && !words[1];
-}
-
 static __always_inline void addr__from_words(__u8 *addr, __u32 a, __u32 b, __u32 c, __u32 d)
 {
 	__u32 *words = (__u32 *)addr;

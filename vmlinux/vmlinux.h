@@ -87,7 +87,6 @@ struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
 	struct socket *sk_socket;
-	kuid_t sk_uid;
 	__u16 sk_protocol;
 	__u16 sk_type;
 	__u8 sk_kern_sock:1;
@@ -111,7 +110,6 @@ struct tcp_sock {
 	__u32 copied_seq;
 	__u64 bytes_sent;
 	__u32 write_seq;
-	__u64 tcp_clock_cache;
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
 	__u32 snd_una;
@@ -125,7 +123,6 @@ struct tcp_sock {
 enum sock_flags {
 	SOCK_DEAD = 0,
 	SOCK_DONE = 1,
-	SOCK_LINGER = 4,
 };
 
 enum {
@@ -198,7 +195,6 @@ struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
-	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	__u64 start_boottime;
