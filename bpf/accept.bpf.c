@@ -63,6 +63,7 @@ static __noinline void accept__emit(const struct sock *sk, struct facts *f, __u6
 	e->established_ns = ret < 0 ? 0 : f->established_ns;
 	e->fd = ret < 0 ? -1 : ret;
 	e->error = ret < 0 ? ret : 0;
+	e->fd_limit = ret == -EMFILE || ret == -ENFILE ? task__fd_limit() : 0;
 	emit__end(e);
 }
 

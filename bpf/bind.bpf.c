@@ -50,6 +50,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 	struct ev_actor actor;
 	struct ends want = {};
 	struct ev_bind *e;
+	__u32 range;
 
 	actor__fill(&actor);
 	if (!f->inode)
@@ -68,6 +69,10 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 	e->automatic = automatic;
 	e->req_known = call != NULL;
 	e->req_port = want.lport;
+	range = compat__port_range(sk);
+	e->range_low = range;
+	e->range_high = range >> 16;
+	e->pad = 0;
 	__builtin_memcpy(e->req_addr, want.laddr, ADDR_LEN);
 	emit__end(e);
 }
@@ -89,6 +94,8 @@ static __always_inline int bind__done(struct bpf_sock *ctx)
 	call = bpf_map_lookup_elem(&calls, &id);
 	if (call && call->cookie != cookie)
 		call = NULL;
+	if (call && call->port)
+		facts__set(f, FACT_PORT_FIXED);
 	bind__emit(sk, f, call, 0, 0);
 	bpf_map_delete_elem(&calls, &id);
 	return 1;

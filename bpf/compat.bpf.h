@@ -45,4 +45,19 @@ static __always_inline __u32 compat__inet_options(const struct sock *sk)
 	return options;
 }
 
+/* IP_LOCAL_PORT_RANGE (6.3): low in the lower half, high in the upper; 0: the namespace's. */
+struct inet_sock___range {
+	__u32 local_port_range;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u32 compat__port_range(const struct sock *sk)
+{
+	const struct inet_sock___range *inet = (const void *)sk;
+	__u32 range = 0;
+
+	if (bpf_core_field_exists(inet->local_port_range))
+		bpf_core_read(&range, sizeof(range), &inet->local_port_range);
+	return range;
+}
+
 #endif

@@ -19,6 +19,7 @@ static __noinline void connect__emit(const struct sock *sk, struct facts *f, int
 	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
 	struct ev_actor *actor = &f->actor;
 	struct ev_connect *e;
+	__u32 range;
 
 	if (!emit__wanted(sk, f, actor, NULL))
 		return;
@@ -33,6 +34,10 @@ static __noinline void connect__emit(const struct sock *sk, struct facts *f, int
 	e->async = !!(f->flags & FACT_ASYNC);
 	e->abandoned = how == CONNECT_ABANDONED;
 	e->pad = 0;
+	e->pad2 = 0;
+	range = compat__port_range(sk);
+	e->range_low = range;
+	e->range_high = range >> 16;
 	e->syn_sent = e->base.sock.proto == IPPROTO_TCP && (f->flags & FACT_SYN_SENT) &&
 		      ((f->flags & FACT_ESTABLISHED) ||
 		       BPF_CORE_READ(tp, snd_nxt) != BPF_CORE_READ(tp, snd_una));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * open.bpf.c - a socket is created, in the context of its creator. Nothing is emitted: the facts wait
- * for the first record. Fires for sockets of processes only, not for accepted or kernel ones.
+ * for the first record. Fires for sockets of processes only, not for accepted or kernel ones. A socket()
+ * that finds no descriptor makes a record of its own: there is no socket that could have it.
  */
-#include "emit.bpf.h"
+#include "syscall.bpf.h"
 
 const volatile struct settings settings = {};
 volatile __u64 loss_epoch = 1;
@@ -39,6 +40,58 @@ int sock_create(struct bpf_sock *ctx)
 	if (f->owner.tgid == self_tgid)
 		facts__set(f, FACT_IGNORED);
 	return 1;
+}
+
+/* Filters on a socket's ends can match nothing here. */
+static __always_inline bool no_fd__wanted(struct ev_actor *a, __u32 netns)
+{
+	const __u32 who = FILTER_PID | FILTER_COMM | FILTER_UID | FILTER_CGROUP;
+	struct facts none = {};
+
+	if (!settings.filters)
+		return true;
+	if (settings.filters & ~(who | FILTER_NETNS))
+		return false;
+	if ((settings.filters & FILTER_NETNS) && !bpf_map_lookup_elem(&filter_netns, &netns))
+		return false;
+	return filter__process(&none, a);
+}
+
+SEC("tracepoint/syscalls/sys_exit_socket")
+int sys_exit_socket(struct trace_event_raw_sys_exit *ctx)
+{
+	struct task_struct *task;
+	struct ev_actor actor;
+	struct ev_no_fd *e;
+	struct net *net;
+	long ret = ctx->ret;
+	__u32 netns;
+
+	if (ret != -EMFILE && ret != -ENFILE)
+		return 0;
+	task = bpf_get_current_task_btf();
+	net = BPF_CORE_READ(task, nsproxy, net_ns);
+	netns = BPF_CORE_READ(net, ns.inum);
+	actor__fill(&actor);
+	if (actor.proc.tgid == self_tgid || !no_fd__wanted(&actor, netns))
+		return 0;
+	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	if (!e) {
+		loss__count(LOST_RING);
+		return 0;
+	}
+	e->head.type = EV_NO_FD;
+	e->head.size = sizeof(*e);
+	e->head.cpu = bpf_get_smp_processor_id();
+	e->head.boot_ns = bpf_ktime_get_boot_ns();
+	e->actor = actor;
+	e->actor.pad = 0;
+	e->netns_cookie = BPF_CORE_READ(net, net_cookie);
+	e->netns = netns;
+	e->fd_limit = task__fd_limit();
+	e->error = ret;
+	emit__end(e);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -7,7 +7,8 @@
 
 /* What one pass wants: set by userspace before it reads (tracer.c). */
 volatile __u8 snapshot_mode = SNAPSHOT_NEW;
-volatile __u16 snapshot_port = 0; /* only this local port; 0: any */
+volatile __u16 snapshot_port = 0;  /* only this local port; 0: any */
+volatile __u32 snapshot_netns = 0; /* only the namespace with this inode number; 0: any */
 
 /* The process whose descriptor was found: not the running one, which is socklife itself. */
 static __always_inline void actor__of(struct ev_actor *a, struct task_struct *task)
@@ -107,10 +108,13 @@ static __always_inline bool snapshot__wants(struct sock *sk, struct facts *f,
 	return true;
 }
 
-static __always_inline bool snapshot__port(const struct sock *sk)
+static __always_inline bool snapshot__asked_for(const struct sock *sk)
 {
+	__u32 netns = snapshot_netns;
 	__u16 port = snapshot_port;
 
+	if (netns && sk->__sk_common.skc_net.net->ns.inum != netns)
+		return false;
 	return !port || sk->__sk_common.skc_num == port || sock__sport(sk) == port;
 }
 
@@ -142,6 +146,23 @@ static __always_inline struct facts *snapshot__facts(struct sock *sk)
 	return f;
 }
 
+#define SOCK_BINDPORT_LOCK 8 /* include/net/sock.h: bind() named the port */
+
+/*
+ * Its port was given by a bind() of some socket, so that no connect() takes it for another
+ * destination: __inet_hash_connect() passes over such a bucket.
+ */
+static __always_inline bool snapshot__bound_port(const struct sock *sk)
+{
+	const struct inet_bind_bucket *bucket;
+
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return false;
+	bucket = BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_bind_hash);
+	return bucket &&
+	       (BPF_CORE_READ(bucket, fastreuse) >= 0 || BPF_CORE_READ(bucket, fastreuseport) >= 0);
+}
+
 static __always_inline void snapshot__write(struct bpf_iter__task_file *ctx, struct sock *sk,
 					    struct facts *f, struct ev_snapshot *e)
 {
@@ -151,6 +172,10 @@ static __always_inline void snapshot__write(struct bpf_iter__task_file *ctx, str
 	e->base.head.boot_ns = bpf_ktime_get_boot_ns();
 	sock__fill(&e->base.sock, sk, f, true);
 	e->base.sock.options = sock__options((__u64)sock__plain(sk));
+	if (snapshot__bound_port(sk))
+		e->base.sock.facts |= FACT_PORT_KEPT;
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+		e->base.sock.facts |= FACT_PORT_FIXED;
 	e->base.actor.pad = 0;
 	e->fd = ctx->fd;
 	e->backlog = sk->sk_max_ack_backlog;
@@ -175,7 +200,7 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || sock__is_kernel(sk, true) || !snapshot__port(sk))
+	if (!sk || sock__is_kernel(sk, true) || !snapshot__asked_for(sk))
 		return 0;
 	f = snapshot__facts(sk);
 	if (!f || (f->flags & FACT_IGNORED))

@@ -18,6 +18,15 @@ static __always_inline int syscall__fd(void)
 	return (int)PT_REGS_PARM1_CORE_SYSCALL(regs);
 }
 
+#define RLIMIT_NOFILE 7 /* include/uapi/asm-generic/resource.h */
+
+static __always_inline __u64 task__fd_limit(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return BPF_CORE_READ(task, signal, rlim[RLIMIT_NOFILE].rlim_cur);
+}
+
 /* Not about a socket at all, or the address could not be read. */
 static __always_inline bool syscall__no_socket(long ret)
 {

@@ -11,7 +11,7 @@
 #include <linux/types.h>
 #include "bounds.h"
 
-#define EVENTS_VERSION 1
+#define EVENTS_VERSION 2
 
 enum ev_type {
 	EV_BIND = 1,
@@ -23,6 +23,7 @@ enum ev_type {
 	EV_CLOSE,
 	EV_SNAPSHOT,
 	EV_TREE,
+	EV_NO_FD,
 	EV_TYPES
 };
 
@@ -87,6 +88,8 @@ struct loss_count {
 #define FACT_CONNECTED		(1u << 27)	/* a connect() succeeded (UDP too) */
 #define FACT_TUPLE		(1u << 28)	/* the facts hold both ends of its connection */
 #define FACT_SAVED		(1u << 29)	/* ... and its counters, as they were at its end */
+#define FACT_PORT_FIXED		(1u << 30)	/* bind() asked for its port by number */
+#define FACT_PORT_KEPT		(1u << 31)	/* snapshot: a bind() keeps its port from connect() */
 
 struct ev_head {
 	__u16	type;		/* enum ev_type */
@@ -149,6 +152,9 @@ struct ev_bind {
 	__u8	req_known;	/* 0: the call failed before the kernel had read the address */
 	__u8	automatic;	/* no bind(): the first send chose the port */
 	__s32	error;		/* 0 or -errno */
+	__u16	range_low;	/* its own range (IP_LOCAL_PORT_RANGE), 0: the namespace's */
+	__u16	range_high;
+	__u32	pad;
 };
 
 /* listen() returned. */
@@ -167,6 +173,9 @@ struct ev_connect {
 	__u8	abandoned;	/* closed before any answer */
 	__u8	syn_sent;	/* a SYN went out */
 	__u8	pad;
+	__u16	range_low;	/* its own range (IP_LOCAL_PORT_RANGE), 0: the namespace's */
+	__u16	range_high;
+	__u32	pad2;
 };
 
 /* accept() returned a connection, or failed (then `base.sock` is the listener). */
@@ -174,6 +183,7 @@ struct ev_accept {
 	struct ev_base	base;
 	__u64	listener;	/* cookie; 0: not known */
 	__u64	established_ns;
+	__u64	fd_limit;	/* RLIMIT_NOFILE, where that was the error; else 0 */
 	__s32	fd;
 	__s32	error;
 };
@@ -221,6 +231,16 @@ struct ev_snapshot {
 /* The last process of the followed tree has ended. */
 struct ev_tree {
 	struct ev_head	head;
+};
+
+/* socket() found no descriptor for what it had made: EMFILE or ENFILE. */
+struct ev_no_fd {
+	struct ev_head	head;
+	struct ev_actor	actor;
+	__u64	netns_cookie;
+	__u64	fd_limit;	/* RLIMIT_NOFILE */
+	__u32	netns;
+	__s32	error;
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ask.h - the live answers of struct kernel (kernel.h): cgroup paths by id, user names, and who holds
- * a port, from the socket iterator (processes) and sock_diag inside the namespace (the rest).
+ * ask.h - the live answers of struct kernel (kernel.h), from the socket iterator (who), sock_diag and
+ * /proc inside the namespace (the rest).
  */
 #ifndef SOCKLIFE_ASK_H
 #define SOCKLIFE_ASK_H
@@ -15,8 +15,12 @@ typedef void ask_found_fn(void *ctx, const struct ev_snapshot *s);
 
 struct ask_config {
 	int cgroup_fd; /* root of the cgroup2 hierarchy, detached mount or not; -1: none. The caller's */
-	/* Calls found() once per (process, descriptor) of every namespace. 0 or -errno. */
-	int (*each_socket)(void *arg, uint16_t port, ask_found_fn *found, void *ctx);
+	/*
+	 * Calls found() once per (process, descriptor). Port 0: any; netns is an inode number, 0: any.
+	 * 0 or -errno.
+	 */
+	int (*each_socket)(void *arg, uint16_t port, uint32_t netns, ask_found_fn *found,
+			   void *ctx);
 	void *arg;
 };
 

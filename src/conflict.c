@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "conflict.h"
+#include "phrase.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -179,48 +180,6 @@ enum conflict_rule conflict__judge(const struct ev_sock *newcomer, uint32_t newc
 #define SECOND    1000000000ull
 #define NAMED_MAX 3 /* processes named in the message */
 
-/* Text that grows in a fixed buffer and is cut at its end. */
-struct text {
-	char *s;
-	size_t size, len;
-};
-
-__attribute__((format(printf, 2, 3))) static void text__add(struct text *t, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(t->s + t->len, t->size - t->len, format, args);
-	va_end(args);
-	if (n > 0)
-		t->len += (size_t)n < t->size - t->len ? (size_t)n : t->size - t->len - 1;
-}
-
-/* A local time of day, with the date where it is not today's. Only the arithmetic of time.h. */
-static void text__since(struct text *t, uint64_t ns, uint64_t now_ns, const struct wall *wall)
-{
-	time_t then = (int64_t)(ns + wall->offset_ns) / (int64_t)SECOND + wall->gmtoff_s;
-	time_t now = (int64_t)(now_ns + wall->offset_ns) / (int64_t)SECOND + wall->gmtoff_s;
-	char buf[64];
-	struct tm tm;
-
-	if (!gmtime_r(&then, &tm))
-		return;
-	strftime(buf, sizeof(buf), then / 86400 == now / 86400 ? "%T" : "%F %T", &tm);
-	text__add(t, " since %s", buf);
-}
-
-static void text__address(struct text *t, const uint8_t *addr, uint16_t port)
-{
-	char buf[INET6_ADDRSTRLEN];
-
-	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr))
-		text__add(t, "%s:%u", inet_ntop(AF_INET, addr + 12, buf, sizeof(buf)), port);
-	else
-		text__add(t, "[%s]:%u", inet_ntop(AF_INET6, addr, buf, sizeof(buf)), port);
-}
-
 static const char *proto__name(const struct ev_sock *s)
 {
 	return s->proto == IPPROTO_UDP ? "udp" : "tcp";
@@ -242,34 +201,34 @@ static bool holder__same_process(const struct holder *a, const struct holder *b)
 }
 
 /* What the holder does with the port, "listening since 23:48:24". */
-static void text__doing(struct text *t, const struct holder *h, uint64_t now_ns,
+static void text__doing(struct phrase *t, const struct holder *h, uint64_t now_ns,
 			const struct wall *wall)
 {
 	const struct ev_sock *s = &h->sock;
 
 	if (holder__listens(h)) {
-		text__add(t, "listening");
+		phrase__add(t, "listening");
 	} else if (s->state == TCP_ESTABLISHED && s->rport) {
-		text__add(t, "connected to ");
-		text__address(t, s->raddr, s->rport);
+		phrase__add(t, "connected to ");
+		phrase__address(t, s->raddr, s->rport);
 	} else if (s->proto == IPPROTO_UDP || s->state == TCP_CLOSE) {
-		text__add(t, "bound");
+		phrase__add(t, "bound");
 	} else {
-		text__add(t, "in a connection with ");
-		text__address(t, s->raddr, s->rport);
+		phrase__add(t, "in a connection with ");
+		phrase__address(t, s->raddr, s->rport);
 	}
 	if (h->since_ns && now_ns >= h->since_ns)
-		text__since(t, h->since_ns, now_ns, wall);
+		phrase__since(t, h->since_ns, now_ns, wall);
 }
 
-static void text__process(struct text *t, const struct holder *h)
+static void text__process(struct phrase *t, const struct holder *h)
 {
-	text__add(t, "%.*s (pid %u", COMM_LEN, h->proc.comm, h->proc.tgid);
+	phrase__add(t, "%.*s (pid %u", COMM_LEN, h->proc.comm, h->proc.tgid);
 	if (h->uid_known && h->user[0])
-		text__add(t, ", %s", h->user);
+		phrase__add(t, ", %s", h->user);
 	else if (h->uid_known)
-		text__add(t, ", uid %u", h->uid);
-	text__add(t, ")");
+		phrase__add(t, ", uid %u", h->uid);
+	phrase__add(t, ")");
 }
 
 /*
@@ -333,15 +292,10 @@ static void tally__count(struct tally *t, const struct holder *h, size_t n)
 	}
 }
 
-static const char *plural(size_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 static void message__write(struct finding *f, const struct holder *h, size_t n, uint64_t now_ns,
 			   const struct wall *wall)
 {
-	struct text t = { f->message, sizeof(f->message), 0 };
+	struct phrase t = { f->message, sizeof(f->message), 0 };
 	const struct ev_sock *at = n ? &h[0].sock : &f->sock;
 	const char *join = "";
 	struct tally c;
@@ -349,65 +303,67 @@ static void message__write(struct finding *f, const struct holder *h, size_t n, 
 
 	f->message[0] = '\0';
 	tally__count(&c, h, n);
-	text__address(&t, at->laddr, at->lport);
-	text__add(&t, "/%s ", proto__name(at));
+	phrase__address(&t, at->laddr, at->lport);
+	phrase__add(&t, "/%s ", proto__name(at));
 	if (!n) {
-		text__add(&t, "was refused to %.*s (pid %u) by %s(), but nothing holds it any more",
-			  COMM_LEN, f->actor.proc.comm, f->actor.proc.tgid, f->call);
+		phrase__add(&t,
+			    "was refused to %.*s (pid %u) by %s(), but nothing holds it any more",
+			    COMM_LEN, f->actor.proc.comm, f->actor.proc.tgid, f->call);
 		return;
 	}
-	text__add(&t, "is held by ");
+	phrase__add(&t, "is held by ");
 	for (i = 0; i < c.n_named; i++, join = "; ") {
-		text__add(&t, "%s", join);
+		phrase__add(&t, "%s", join);
 		text__process(&t, c.named[i]);
-		text__add(&t, ", ");
+		phrase__add(&t, ", ");
 		text__doing(&t, c.named[i], now_ns, wall);
 	}
 	if (c.processes > c.n_named)
-		text__add(&t, " and %zu more", c.processes - c.n_named);
+		phrase__add(&t, " and %zu more", c.processes - c.n_named);
 	if (c.orphans) {
-		text__add(&t, "%s%zu connection%s that no process holds", join, c.orphans,
-			  plural(c.orphans));
+		phrase__add(&t, "%s%zu connection%s that no process holds", join, c.orphans,
+			    phrase__plural(c.orphans));
 		join = "; ";
 	}
 	if (c.closed && !c.processes && !c.orphans)
-		text__add(
+		phrase__add(
 			&t,
 			"%zu closed connection%s in TIME_WAIT for up to 60 s; %s would let this bind pass",
-			c.closed, plural(c.closed), "SO_REUSEADDR on both");
+			c.closed, phrase__plural(c.closed), "SO_REUSEADDR on both");
 	else if (c.closed)
-		text__add(&t, "%s%zu closed connection%s in TIME_WAIT", join, c.closed,
-			  plural(c.closed));
+		phrase__add(&t, "%s%zu closed connection%s in TIME_WAIT", join, c.closed,
+			    phrase__plural(c.closed));
 }
 
-static void advice__stop_or_move(struct text *t, const struct finding *f, const struct holder *h)
+static void advice__stop_or_move(struct phrase *t, const struct finding *f, const struct holder *h)
 {
 	if (h->proc.tgid && h->proc.tgid == f->actor.proc.tgid)
-		text__add(
+		phrase__add(
 			t,
 			"%.*s holds the port itself by another socket: bind it once, or close that one first",
 			COMM_LEN, h->proc.comm);
 	else if (!h->proc.tgid)
-		text__add(
+		phrase__add(
 			t,
 			"set SO_REUSEADDR before bind() in %.*s, or retry when the connection has ended",
 			COMM_LEN, f->actor.proc.comm);
 	else if (!strncmp(h->proc.comm, f->actor.proc.comm, COMM_LEN))
-		text__add(
+		phrase__add(
 			t,
 			"another %.*s runs already: stop it (kill %u), or give this one another port than %u",
 			COMM_LEN, h->proc.comm, h->proc.tgid, f->sock.lport);
 	else
-		text__add(t, "stop %.*s (kill %u), or give %.*s another port than %u", COMM_LEN,
-			  h->proc.comm, h->proc.tgid, COMM_LEN, f->actor.proc.comm, f->sock.lport);
+		phrase__add(t, "stop %.*s (kill %u), or give %.*s another port than %u", COMM_LEN,
+			    h->proc.comm, h->proc.tgid, COMM_LEN, f->actor.proc.comm,
+			    f->sock.lport);
 }
 
-static void advice__address(struct text *t, const struct finding *f, const struct holder *h)
+static void advice__address(struct phrase *t, const struct finding *f, const struct holder *h)
 {
 	/* Connections of a server that went away, or of its other sockets: no listener in the way. */
 	if (h->sock.proto == IPPROTO_TCP && !holder__listens(h) && h->sock.state != TCP_CLOSE &&
 	    !(f->sock.options & OPT_REUSEADDR)) {
-		text__add(
+		phrase__add(
 			t,
 			"set SO_REUSEADDR before bind() in %.*s, as servers do, or end the connection of pid %u",
 			COMM_LEN, f->actor.proc.comm, h->proc.tgid);
@@ -416,73 +372,73 @@ static void advice__address(struct text *t, const struct finding *f, const struc
 	advice__stop_or_move(t, f, h);
 }
 
-static void advice__wildcard(struct text *t, const struct finding *f, const struct holder *h)
+static void advice__wildcard(struct phrase *t, const struct finding *f, const struct holder *h)
 {
 	advice__address(t, f, h);
-	text__add(t, "; or bind both to specific, different addresses");
+	phrase__add(t, "; or bind both to specific, different addresses");
 }
 
-static void advice__dual_stack(struct text *t, const struct finding *f, const struct holder *h)
+static void advice__dual_stack(struct phrase *t, const struct finding *f, const struct holder *h)
 {
 	bool holder_is_v6 = h->sock.family == AF_INET6;
 	const struct ev_owner *v6 = holder_is_v6 ? &h->proc : &f->actor.proc;
 
-	text__add(
+	phrase__add(
 		t,
 		"set IPV6_V6ONLY before bind() in %.*s (pid %u), so that its IPv6 socket leaves IPv4 alone; or ",
 		COMM_LEN, v6->comm, v6->tgid);
 	advice__stop_or_move(t, f, h);
 }
 
-static void advice__reuseport_missing(struct text *t, const struct finding *f,
+static void advice__reuseport_missing(struct phrase *t, const struct finding *f,
 				      const struct holder *h)
 {
 	bool holder_lacks = !(h->sock.options & OPT_REUSEPORT);
 	const struct ev_owner *lacks = holder_lacks ? &h->proc : &f->actor.proc;
 
-	text__add(t,
-		  "to share the port, set SO_REUSEPORT before bind() in %.*s (pid %u) too; else ",
-		  COMM_LEN, lacks->comm, lacks->tgid);
+	phrase__add(t,
+		    "to share the port, set SO_REUSEPORT before bind() in %.*s (pid %u) too; else ",
+		    COMM_LEN, lacks->comm, lacks->tgid);
 	advice__stop_or_move(t, f, h);
 }
 
-static void advice__reuseport_uid(struct text *t, const struct finding *f, const struct holder *h)
+static void advice__reuseport_uid(struct phrase *t, const struct finding *f, const struct holder *h)
 {
-	text__add(
+	phrase__add(
 		t,
 		"SO_REUSEPORT shares a port only between sockets of one user: %.*s has uid %u, %.*s has uid %u; run both as the same",
 		COMM_LEN, h->proc.comm, h->sock_uid, COMM_LEN, f->actor.proc.comm, f->actor.uid);
 }
 
-static void advice__time_wait(struct text *t, const struct finding *f, const struct holder *h)
+static void advice__time_wait(struct phrase *t, const struct finding *f, const struct holder *h)
 {
 	(void)h;
 	if (f->sock.options & OPT_REUSEADDR)
-		text__add(
+		phrase__add(
 			t,
 			"%.*s has SO_REUSEADDR, the closed connections did not: set it before bind() or connect() in the program that made them, or retry in 60 s",
 			COMM_LEN, f->actor.proc.comm);
 	else
-		text__add(
+		phrase__add(
 			t,
 			"setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) before bind() in %.*s, or retry in 60 s",
 			COMM_LEN, f->actor.proc.comm);
 }
 
-static void advice__client_port(struct text *t, const struct finding *f, const struct holder *h)
+static void advice__client_port(struct phrase *t, const struct finding *f, const struct holder *h)
 {
-	text__add(
+	phrase__add(
 		t,
 		"reserve the port for %.*s: add %u to the list in sysctl net.ipv4.ip_local_reserved_ports; it is free now when ",
 		COMM_LEN, f->actor.proc.comm, f->sock.lport);
 	if (h->proc.tgid)
-		text__add(t, "%.*s (pid %u) closes its connection", COMM_LEN, h->proc.comm,
-			  h->proc.tgid);
+		phrase__add(t, "%.*s (pid %u) closes its connection", COMM_LEN, h->proc.comm,
+			    h->proc.tgid);
 	else
-		text__add(t, "that connection ends");
+		phrase__add(t, "that connection ends");
 }
 
-static void (*const advice_by_rule[CONFLICT_RULES])(struct text *, const struct finding *,
+static void (*const advice_by_rule[CONFLICT_RULES])(struct phrase *, const struct finding *,
 						    const struct holder *) = {
 	[CONFLICT_SAME_ADDRESS] = advice__address,
 	[CONFLICT_WILDCARD] = advice__wildcard,
@@ -496,13 +452,13 @@ static void (*const advice_by_rule[CONFLICT_RULES])(struct text *, const struct 
 
 static void advice__write(struct finding *f, enum conflict_rule rule, const struct holder *h)
 {
-	struct text t = { f->advice, sizeof(f->advice), 0 };
+	struct phrase t = { f->advice, sizeof(f->advice), 0 };
 
 	f->advice[0] = '\0';
 	if (rule)
 		advice_by_rule[rule](&t, f, h);
 	else
-		text__add(
+		phrase__add(
 			&t,
 			"try again; if it fails again, `ss -anp 'sport = :%u'` in its network namespace shows who has the port",
 			f->sock.lport);

@@ -13,7 +13,7 @@ static const unsigned short sizes[EV_TYPES] = {
 	[EV_CONNECT] = sizeof(struct ev_connect), [EV_ACCEPT] = sizeof(struct ev_accept),
 	[EV_PEER] = sizeof(struct ev_peer),       [EV_STATE] = sizeof(struct ev_state),
 	[EV_CLOSE] = sizeof(struct ev_close),     [EV_SNAPSHOT] = sizeof(struct ev_snapshot),
-	[EV_TREE] = sizeof(struct ev_tree),
+	[EV_TREE] = sizeof(struct ev_tree),       [EV_NO_FD] = sizeof(struct ev_no_fd),
 };
 
 _Static_assert(sizeof(sizes) / sizeof(sizes[0]) == EV_TYPES, "a row for each event");
@@ -47,6 +47,8 @@ static int error_of(const union event *e)
 		return e->accept.error;
 	case EV_CLOSE:
 		return e->close.sk_err;
+	case EV_NO_FD:
+		return e->no_fd.error;
 	}
 	return 0;
 }
@@ -63,7 +65,10 @@ int decode__event(union event *e, const void *data, size_t size)
 	    head.size != size)
 		return -EBADMSG;
 	memcpy(&copy, data, size);
-	if (head.type != EV_TREE) {
+	if (head.type == EV_NO_FD) {
+		terminate(copy.no_fd.actor.proc.comm);
+		terminate(copy.no_fd.actor.thread);
+	} else if (head.type != EV_TREE) {
 		if (check_base(&copy.base))
 			return -EBADMSG;
 		terminate(copy.base.sock.owner.comm);

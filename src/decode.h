@@ -21,6 +21,7 @@ union event {
 	struct ev_close close;
 	struct ev_snapshot snapshot;
 	struct ev_tree tree;
+	struct ev_no_fd no_fd;
 };
 
 /* Copies the event at `data` to `e`. Returns 0, or -EBADMSG and leaves `e` untouched. */

@@ -11,6 +11,10 @@ const struct detector *const detectors[] = {
 	NULL,
 };
 
+#define WATCHED_MAX  1024                /* namespaces */
+#define POLLS_MAX    64                  /* namespaces in one tick */
+#define IDLE_POLL_NS (5 * 1000000000ull) /* one without records */
+
 #define DETECTORS (sizeof(detectors) / sizeof(detectors[0]) - 1)
 
 struct detect {
@@ -20,6 +24,8 @@ struct detect {
 	void *arg;
 	size_t current; /* whose hook runs */
 	bool ended;
+	struct watched *watched; /* namespaces, in the order of their coming */
+	size_t n_watched, room;
 	void *states[DETECTORS];
 	uint64_t counts[DETECTORS];
 };
@@ -48,15 +54,98 @@ struct detect *detect__new(const struct kernel *k, const struct wall *wall, find
 	return d;
 }
 
+static struct watched *watched__find(struct detect *d, const struct ev_sock *s)
+{
+	size_t i;
+
+	for (i = 0; i < d->n_watched; i++)
+		if (d->watched[i].net.inode == s->netns &&
+		    d->watched[i].net.cookie == s->netns_cookie)
+			return &d->watched[i];
+	return NULL;
+}
+
+static struct watched *watched__add(struct detect *d, const struct ev_sock *s)
+{
+	struct watched *new;
+
+	if (d->n_watched == WATCHED_MAX)
+		return NULL;
+	if (d->n_watched == d->room) {
+		size_t room = d->room ? d->room * 2 : 4;
+
+		new = reallocarray(d->watched, room, sizeof(*new));
+		if (!new)
+			return NULL;
+		d->watched = new;
+		d->room = room;
+	}
+	new = &d->watched[d->n_watched++];
+	*new = (struct watched){ .net = { .inode = s->netns, .cookie = s->netns_cookie } };
+	return new;
+}
+
+/* Remembers the namespace of a record, and the process that was there last. */
+static void watch(struct detect *d, const struct record *r)
+{
+	struct watched *w;
+
+	if (!r->sock || !r->sock->netns)
+		return;
+	w = watched__find(d, r->sock);
+	if (!w)
+		w = watched__add(d, r->sock);
+	if (!w)
+		return;
+	w->last_ns = r->boot_ns;
+	if (r->actor && r->type != RECORD_CLOSE)
+		w->net.tgid = r->actor->proc.tgid;
+}
+
 void detect__record(struct detect *d, const struct record *r)
 {
+	watch(d, r);
 	for (d->current = 0; d->current < DETECTORS; d->current++)
 		if (detectors[d->current]->on_record)
 			detectors[d->current]->on_record(d->states[d->current], d, r);
 }
 
+static void poll_detectors(struct detect *d, const struct watched *w, uint64_t now_ns)
+{
+	for (d->current = 0; d->current < DETECTORS; d->current++)
+		if (detectors[d->current]->poll)
+			detectors[d->current]->poll(d->states[d->current], d, w, now_ns);
+}
+
+/* A namespace that can be entered no more is forgotten: with its next record it is back. */
+static void poll_namespaces(struct detect *d, uint64_t now_ns)
+{
+	size_t i = 0, polls = 0;
+
+	while (i < d->n_watched && polls < POLLS_MAX) {
+		struct watched *w = &d->watched[i];
+		struct ask_netns q = { .net = w->net };
+		ssize_t n;
+
+		if (w->last_ns <= w->polled_ns && now_ns < w->polled_ns + IDLE_POLL_NS) {
+			i++;
+			continue;
+		}
+		n = kernel__ask(d->kernel, ASK_NETNS, &q, sizeof(q), &w->facts, sizeof(w->facts));
+		polls++;
+		w->polled_ns = now_ns;
+		if (n != sizeof(w->facts)) {
+			*w = d->watched[--d->n_watched];
+			continue;
+		}
+		poll_detectors(d, w, now_ns);
+		i++;
+	}
+}
+
 void detect__tick(struct detect *d, uint64_t now_ns)
 {
+	poll_namespaces(d, now_ns);
 	for (d->current = 0; d->current < DETECTORS; d->current++)
 		if (detectors[d->current]->tick)
 			detectors[d->current]->tick(d->states[d->current], d, now_ns);
@@ -84,6 +173,7 @@ void detect__free(struct detect *d)
 	for (i = 0; i < DETECTORS; i++) {
 		free(d->states[i]);
 	}
+	free(d->watched);
 	free(d);
 }
 

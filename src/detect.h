@@ -12,6 +12,14 @@
 
 struct detect;
 
+/* A namespace, and what was read in it just now. */
+struct watched {
+	struct netns_ref net;
+	struct netns_facts facts;
+	uint64_t last_ns;   /* of its newest record */
+	uint64_t polled_ns; /* when the facts were read */
+};
+
 struct detector {
 	const char *id;
 	enum severity severity;
@@ -19,7 +27,10 @@ struct detector {
 	const char *evidence; /* the keys of its evidence and what they mean, for the same page */
 	size_t state_size;    /* zeroed memory that each hook gets; 0: none */
 	void (*on_record)(void *state, struct detect *d, const struct record *r);
+	/* Once a second. */
 	void (*tick)(void *state, struct detect *d, uint64_t now_ns);
+	/* A namespace that sockets were seen in: once a second while there are records of it, else every 5 s. */
+	void (*poll)(void *state, struct detect *d, const struct watched *w, uint64_t now_ns);
 	void (*end)(void *state, struct detect *d, uint64_t now_ns); /* close what is open, free */
 };
 

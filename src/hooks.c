@@ -37,6 +37,8 @@ const struct hook hooks[] = {
 	  "deaths in an interrupt of another's" },
 	BTF(tcp_receive_reset, false, "remote-reset as a reason"),
 	BTF(tcp_send_reset, false, "local-reset as a reason"),
+	{ "sys_exit_socket", "syscalls/sys_exit_socket", HOOK_SYSCALL, NEED_ALWAYS, false,
+	  "socket() calls that find no descriptor" },
 	SYSCALL(sys_exit_bind, "failed bind() calls"),
 	SYSCALL(sys_exit_listen, "listen() calls"),
 	SYSCALL(sys_exit_connect, "connect() calls that fail at once"),

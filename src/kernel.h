@@ -2,7 +2,7 @@
 /*
  * kernel.h - the "ask the kernel" interface: the only way in which the table and the detectors learn
  * what no event carries. Live answers come from the kernel (ask.c); a capture keeps each answer, and
- * replay gives them back in the same order.
+ * replay gives them back in the same order. Answers are plain bytes without padding that is not zero.
  */
 #ifndef SOCKLIFE_KERNEL_H
 #define SOCKLIFE_KERNEL_H
@@ -10,24 +10,137 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "events.h"
 
 enum question {
 	ASK_CGROUP =
 		1, /* question: uint64_t cgroup id. answer: its path in the cgroup2 hierarchy, no NUL */
-	ASK_USER,    /* question: uint32_t uid. answer: its name, no NUL */
-	ASK_HOLDERS, /* question: struct ask_holders. answer: array of struct holder (record.h) */
+	ASK_USER,      /* question: uint32_t uid. answer: its name, no NUL */
+	ASK_HOLDERS,   /* question: struct ask_holders. answer: array of struct holder (record.h) */
+	ASK_NETNS,     /* question: struct ask_netns. answer: struct netns_facts */
+	ASK_LISTENERS, /* question: struct ask_netns. answer: array of struct listener_queue */
+	ASK_CLOSE_WAIT, /* question: struct ask_close_wait. answer: array of struct close_waiter */
+	ASK_PORT_USE,   /* question: struct ask_port_use. answer: struct port_use */
+	ASK_FILES,      /* question: struct ask_files. answer: struct file_use */
 	QUESTIONS
+};
+
+/* A network namespace, and where to find it. */
+struct netns_ref {
+	uint64_t cookie; /* 0: not known */
+	uint32_t inode;
+	uint32_t tgid; /* a process that is likely in it, 0: none known */
 };
 
 /* Every socket of one namespace that has this local port, TIME_WAIT included; the caller judges. */
 struct ask_holders {
-	uint64_t netns_cookie;
-	uint32_t netns;  /* inode */
-	uint32_t tgid;   /* a process in that namespace, likely still alive */
+	struct netns_ref net;
 	uint64_t except; /* cookie of the newcomer itself */
 	uint16_t port;   /* host order */
 	uint8_t proto;   /* IPPROTO_TCP, IPPROTO_UDP */
 	uint8_t pad[5];
+};
+
+struct ask_netns {
+	struct netns_ref net;
+	uint16_t port; /* ASK_NETNS: is this one reserved? 0: none is meant */
+	uint8_t pad[6];
+};
+
+/* Settings and counts of a namespace, read inside it. A setting that this kernel has not is 0. */
+struct netns_facts {
+	uint32_t range_low, range_high; /* ip_local_port_range, both ends included */
+	uint32_t reserved;              /* ip_local_reserved_ports: how many of the range */
+	uint32_t port_reserved;         /* 1: the port asked about is among them */
+	uint32_t unprivileged_start;    /* ip_unprivileged_port_start */
+	uint32_t nonlocal_bind;         /* ip_nonlocal_bind */
+	uint32_t somaxconn;
+	uint32_t tw_reuse;      /* tcp_tw_reuse: 0 never, 1 always, 2 on loopback */
+	uint32_t time_wait;     /* sockets in TIME_WAIT now */
+	uint32_t max_time_wait; /* tcp_max_tw_buckets */
+	uint32_t has_conntrack; /* 1: the next two are known */
+	uint32_t conntrack;     /* nf_conntrack_count */
+	uint32_t max_conntrack; /* nf_conntrack_max; 0: no limit */
+	uint32_t pad;
+};
+
+/* A listener whose queue is not empty or that has dropped connections. The fullest first. */
+struct listener_queue {
+	struct ev_sock sock; /* owner: the table's, 0 where it does not know the socket */
+	uint32_t length;     /* connections waiting for accept() */
+	uint32_t limit;      /* the effective backlog; the queue takes one more than it */
+	uint32_t drops;      /* since it was made; wraps */
+	uint32_t uid;        /* of the socket */
+};
+
+struct ask_close_wait {
+	struct netns_ref net;
+	uint32_t over_ms; /* only those that wait at least so long */
+	uint32_t pad;
+};
+
+/* A socket in CLOSE_WAIT: the peer has closed, this end has not. The oldest first. */
+struct close_waiter {
+	struct ev_sock sock; /* owner: the table's, 0 where it does not know the socket */
+	uint32_t age_ms; /* since the last segment that acknowledged something: at least so long */
+	uint32_t uid;    /* of the socket */
+};
+
+/* Which local ports can still be used, from this address to that destination? */
+struct ask_port_use {
+	struct netns_ref net;
+	uint8_t laddr[ADDR_LEN]; /* unspecified: of any local address */
+	uint8_t raddr[ADDR_LEN];
+	uint16_t rport;
+	uint16_t low, high; /* the socket's own range (IP_LOCAL_PORT_RANGE), 0: the namespace's */
+	uint8_t proto;
+	uint8_t exclusive; /* a port that nobody holds is wanted: bind() to port 0, UDP */
+	uint8_t users;     /* 1: who holds them too; costs a walk over all descriptors */
+	uint8_t pad[7];
+};
+
+#define PORT_USERS 8
+
+/* A process with sockets to the destination asked about (exclusive: with any in the range). */
+struct port_user {
+	struct ev_owner proc;
+	uint32_t uid;
+	uint32_t live;  /* sockets to it, not TIME_WAIT */
+	uint32_t bound; /* of those, how many hold a port that bind() gave them */
+	uint32_t pad;
+};
+
+/* All counts are of ports inside the range and not reserved. */
+struct port_use {
+	uint32_t low, high; /* the range that counts */
+	uint32_t reserved;  /* ports of the range in ip_local_reserved_ports */
+	uint32_t capacity;  /* ports that could be used in all */
+	uint32_t used;      /* ports that cannot be had now */
+	uint32_t live; /* connections to the destination, not TIME_WAIT. exclusive: ports with a live socket */
+	uint32_t time_wait; /* ports only in TIME_WAIT, and not to be had again by tcp_tw_reuse */
+	uint32_t reusable;  /* ports in TIME_WAIT that tcp_tw_reuse gives to a connect() */
+	uint32_t bound; /* ports that bind() keeps from connect(), whatever they are for; needs `users` */
+	uint32_t tw_reuse;
+	uint32_t estimated; /* 1: not all of the kernel's sources could be asked */
+	uint32_t n_users;
+	struct port_user users[PORT_USERS]; /* most sockets first */
+};
+
+struct ask_files {
+	uint64_t start_ns; /* of the process: another may have its number by now */
+	uint32_t tgid;
+	uint32_t pad;
+};
+
+#define FILE_STATES 13 /* TCP_ESTABLISHED (1) to TCP_NEW_SYN_RECV (12) */
+
+/* -ESRCH: it has ended. */
+struct file_use {
+	uint64_t soft_limit, hard_limit;    /* RLIMIT_NOFILE */
+	uint64_t open;                      /* descriptors */
+	uint64_t system_open, system_limit; /* fs.file-nr: for ENFILE */
+	uint32_t tcp[FILE_STATES];          /* its TCP sockets by state */
+	uint32_t udp;
 };
 
 /* Bytes of answer put into `answer`, at most `max` (a whole number of elements), or -errno. */

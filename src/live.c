@@ -91,13 +91,13 @@ static void on_holder(void *arg, const void *data, size_t size)
 		each->found(each->ctx, &e.snapshot);
 }
 
-static int each_socket(void *arg, uint16_t port,
+static int each_socket(void *arg, uint16_t port, uint32_t netns,
 		       void (*found)(void *ctx, const struct ev_snapshot *s), void *ctx)
 {
 	struct each_socket each = { .found = found, .ctx = ctx };
 	struct live *l = arg;
 
-	return tracer__snapshot(l->tracer, SNAPSHOT_HOLDERS, port, on_holder, &each);
+	return tracer__snapshot(l->tracer, SNAPSHOT_HOLDERS, port, netns, on_holder, &each);
 }
 
 static void follow_pid(void *arg, uint32_t pid)
@@ -340,7 +340,7 @@ static void resync(struct live *l)
 	if (!d.cookies)
 		return; /* l->resync stays set: tried again at the next tick */
 	sock_table__each(table, collect_dead, &d);
-	tracer__snapshot(l->tracer, SNAPSHOT_TOLD, 0, collect_found, &f);
+	tracer__snapshot(l->tracer, SNAPSHOT_TOLD, 0, 0, collect_found, &f);
 	drain_all(l);
 	l->resync = l->busy; /* not all could be read: what is still in there is not lost */
 	for (i = 0; i < d.n && !l->resync; i++)
@@ -540,7 +540,7 @@ int live__run(struct live *l)
 		l->deadline_ns = host__now() + o->timeout_ns;
 	pipeline__start(l->pipeline, l->attached_ns);
 	follow_descendants(l);
-	if (!o->no_snapshot && tracer__snapshot(l->tracer, SNAPSHOT_NEW, 0, on_existing, l))
+	if (!o->no_snapshot && tracer__snapshot(l->tracer, SNAPSHOT_NEW, 0, 0, on_existing, l))
 		log__warn(
 			"the sockets that are open already cannot be listed: going on without them");
 	flush(l);

@@ -90,6 +90,37 @@ static ssize_t complete_holders(struct pipeline *p, const struct ask_holders *q,
 	return all.n ? (ssize_t)(all.n * sizeof(*list)) : n;
 }
 
+static void complete_owner(const struct pipeline *p, struct ev_sock *s)
+{
+	terminate(s->owner.comm, sizeof(s->owner.comm));
+	sock_table__owner(p->table, s->cookie, &s->owner);
+}
+
+/* sock_diag knows no process: the table does. */
+static void complete_owners(const struct pipeline *p, enum question q, void *buf, ssize_t n)
+{
+	struct listener_queue *queues = buf;
+	struct close_waiter *waiters = buf;
+	ssize_t i;
+
+	if (q == ASK_LISTENERS)
+		for (i = 0; i < n / (ssize_t)sizeof(*queues); i++)
+			complete_owner(p, &queues[i].sock);
+	if (q == ASK_CLOSE_WAIT)
+		for (i = 0; i < n / (ssize_t)sizeof(*waiters); i++)
+			complete_owner(p, &waiters[i].sock);
+}
+
+static void tame_users(struct port_use *use)
+{
+	uint32_t i;
+
+	if (use->n_users > PORT_USERS)
+		use->n_users = PORT_USERS;
+	for (i = 0; i < use->n_users; i++)
+		terminate(use->users[i].proc.comm, sizeof(use->users[i].proc.comm));
+}
+
 static ssize_t answer(void *arg, enum question q, const void *question, size_t len, void *buf,
 		      size_t max)
 {
@@ -101,6 +132,9 @@ static ssize_t answer(void *arg, enum question q, const void *question, size_t l
 		capture__put(p->capture, CAPTURE_ANSWER, &head, sizeof(head), buf, n > 0 ? n : 0);
 	if (q == ASK_HOLDERS)
 		n = complete_holders(p, question, buf, n, max);
+	complete_owners(p, q, buf, n);
+	if (q == ASK_PORT_USE && n == sizeof(struct port_use))
+		tame_users(buf);
 	return n;
 }
 
@@ -256,6 +290,19 @@ static void write_and_detect(struct pipeline *p, struct record *r)
 	detect__record(p->detect, r);
 }
 
+/* No record of its own: what it means is a finding. */
+static void detect_no_fd(struct pipeline *p, const struct ev_no_fd *e)
+{
+	struct record r = { .type = RECORD_NO_FD,
+			    .boot_ns = e->head.boot_ns,
+			    .actor = &e->actor,
+			    .error = e->error,
+			    .fd = -1,
+			    .u.no_fd = e };
+
+	detect__record(p->detect, &r);
+}
+
 void pipeline__event(struct pipeline *p, const void *data, size_t size)
 {
 	struct record r;
@@ -270,7 +317,9 @@ void pipeline__event(struct pipeline *p, const void *data, size_t size)
 	}
 	if (e.head.boot_ns > p->now_ns)
 		p->now_ns = e.head.boot_ns;
-	if (sock_table__apply(p->table, &e, &r, &life))
+	if (e.head.type == EV_NO_FD)
+		detect_no_fd(p, &e.no_fd);
+	else if (sock_table__apply(p->table, &e, &r, &life))
 		write_and_detect(p, &r);
 	if (sock_table__evicted(p->table) != p->evicted) {
 		count_inner(p, LOST_TABLE, sock_table__evicted(p->table) - p->evicted);

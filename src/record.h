@@ -31,7 +31,8 @@ enum record_type {
 	RECORD_FINDING,
 	RECORD_LOST,
 	RECORD_STOP,
-	RECORD_TYPES
+	RECORD_TYPES,
+	RECORD_NO_FD = RECORD_TYPES, /* for detectors only: no output has it */
 };
 
 /* The name of a type in JSON, in text and in --event: "bind", "listen", ... */
@@ -88,7 +89,7 @@ struct finding;
 struct record {
 	enum record_type type;
 	uint64_t boot_ns;
-	/* RECORD_SNAPSHOT to RECORD_CLOSE: */
+	/* RECORD_SNAPSHOT to RECORD_CLOSE, and RECORD_FINDING: */
 	const struct ev_sock *sock;
 	const struct ev_actor *actor; /* NULL or proc.tgid 0: nobody known */
 	const struct ev_owner *owner; /* NULL unless another process than the actor */
@@ -110,6 +111,7 @@ struct record {
 		const struct start *start;
 		const struct lost *lost;
 		const struct stop *stop;
+		const struct ev_no_fd *no_fd;
 	} u;
 };
 
@@ -160,6 +162,36 @@ struct holder {
 	uint64_t since_ns; /* listening, else bound or connected, else created or first seen; 0: not known */
 };
 
+/* One key of a finding's `evidence`. Keys are literals. */
+enum evidence_kind {
+	EVIDENCE_NUMBER,
+	EVIDENCE_TEXT,
+	EVIDENCE_FLAG,
+	EVIDENCE_ADDRESS /* `addr`, of family `number` */
+};
+#define EVIDENCE_MAX      28
+#define EVIDENCE_TEXT_MAX 160
+struct evidence {
+	const char *key;
+	enum evidence_kind kind;
+	uint64_t number;
+	union {
+		char text[EVIDENCE_TEXT_MAX]; /* UTF-8, unescaped */
+		uint8_t addr[ADDR_LEN];
+	};
+};
+
+/* A process that has its share in it, told in evidence.processes. */
+#define FINDING_PROCESSES 8
+#define PROCESS_COUNTS    3
+struct finding_process {
+	struct ev_owner proc;
+	uint32_t uid;
+	bool uid_known;
+	uint64_t counts[PROCESS_COUNTS]; /* by finding.count_keys */
+};
+
+/* All zero but what is set: a detector fills it by finding__*() (finding.h). */
 struct finding {
 	const char *id;
 	enum severity severity;
@@ -175,10 +207,15 @@ struct finding {
 	struct ev_actor actor;
 	struct holder holders[HOLDERS_MAX];
 	size_t n_holders, holders_total;
-	/* port_conflict evidence */
-	const char *call; /* "bind" or "listen" */
-	int error;
-	bool estimated;
+	/* evidence: */
+	const char *call; /* "bind", "listen", "connect", "accept", "socket" or NULL */
+	int error;        /* that it failed with, 0: none */
+	bool estimated;   /* not all of it is the kernel's own word of this moment */
+	struct evidence evidence[EVIDENCE_MAX];
+	size_t n_evidence;
+	struct finding_process processes[FINDING_PROCESSES]; /* the most involved first */
+	size_t n_processes;
+	const char *count_keys[PROCESS_COUNTS]; /* what their counts are called, NULL: not used */
 };
 
 #endif

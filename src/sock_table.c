@@ -513,6 +513,14 @@ uint64_t sock_table__since(const struct sock_table *t, uint64_t cookie)
 	return e->bound_ns ? e->bound_ns : e->first_ns;
 }
 
+void sock_table__owner(const struct sock_table *t, uint64_t cookie, struct ev_owner *owner)
+{
+	const struct entry *e = find(t, cookie);
+
+	if (e && e->sock.owner.tgid)
+		*owner = e->sock.owner;
+}
+
 void sock_table__holders(const struct sock_table *t, const struct ask_holders *q,
 			 void (*fn)(void *arg, const struct holder *h), void *arg)
 {
@@ -524,7 +532,7 @@ void sock_table__holders(const struct sock_table *t, const struct ask_holders *q
 				    .proc = e->sock.owner,
 				    .options_known = e->options_known };
 
-		if (e->sock.lport != q->port || e->sock.netns_cookie != q->netns_cookie ||
+		if (e->sock.lport != q->port || e->sock.netns_cookie != q->net.cookie ||
 		    e->sock.proto != q->proto || e->sock.cookie == q->except)
 			continue;
 		if (same_process(&e->actor.proc, &e->sock.owner)) {

@@ -525,7 +525,8 @@ static size_t deliver(unsigned char *buf, size_t have, tracer_event_fn *event, v
 	return have - done;
 }
 
-int tracer__snapshot(struct tracer *t, int mode, uint16_t port, tracer_event_fn *event, void *arg)
+int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
+		     tracer_event_fn *event, void *arg)
 {
 	unsigned char *buf = malloc(SNAPSHOT_READ);
 	size_t have = 0;
@@ -536,6 +537,7 @@ int tracer__snapshot(struct tracer *t, int mode, uint16_t port, tracer_event_fn 
 		return -ENOMEM;
 	t->skel->bss->snapshot_mode = mode;
 	t->skel->bss->snapshot_port = port;
+	t->skel->bss->snapshot_netns = netns;
 	fd = bpf_iter_create(bpf_link__fd(t->iterator));
 	if (fd < 0) {
 		err = -errno;

@@ -43,9 +43,11 @@ int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg);
 
 /*
  * Walks every open descriptor of the host once: one struct ev_snapshot each. `mode` is SNAPSHOT_*
- * (settings.h), `port` limits it to a local port (0: any). 0 or -errno.
+ * (settings.h); `port` limits it to a local port, `netns` to the namespace with this inode number (0:
+ * any). 0 or -errno.
  */
-int tracer__snapshot(struct tracer *t, int mode, uint16_t port, tracer_event_fn *event, void *arg);
+int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
+		     tracer_event_fn *event, void *arg);
 
 /* Losses in the kernel since the last call, one `lost` a reason. */
 void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg);

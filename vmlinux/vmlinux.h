@@ -19,6 +19,7 @@ struct fdtable;
 struct file;
 struct file_operations;
 struct files_struct;
+struct inet_bind_bucket;
 struct inode;
 struct kernfs_node;
 struct net;
@@ -85,6 +86,7 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	__u8 sk_userlocks;
 	int sk_err;
 	struct socket *sk_socket;
 	__u16 sk_protocol;
@@ -99,10 +101,17 @@ struct inet_sock {
 	struct sock sk;
 	unsigned long inet_flags;
 	__be16 inet_sport;
+	__u32 local_port_range;
+};
+
+struct inet_bind_bucket {
+	signed char fastreuse;
+	signed char fastreuseport;
 };
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	struct inet_bind_bucket *icsk_bind_hash;
 };
 
 struct tcp_sock {
@@ -234,8 +243,13 @@ struct cred {
 	kuid_t euid;
 };
 
+struct rlimit {
+	unsigned long rlim_cur;
+};
+
 struct signal_struct {
 	atomic_t live;
+	struct rlimit rlim[16];
 };
 
 struct trace_entry {

@@ -10,31 +10,18 @@
 #include <string.h>
 
 #include "conflict.h"
-#include "detect.h"
+#include "finding_set.h"
 
 #define SECOND 1000000000ull
 
-#define OPEN_MAX_FINDINGS 1024
-#define ANSWER_MAX        1024 /* holders asked for; the nearest ones come first */
-#define UPDATE_NS         (10 * SECOND)
-#define QUIET_NS          (60 * SECOND)
-#define ASK_AGAIN_NS      SECOND /* a newcomer that retries in a loop is counted in between */
+#define ANSWER_MAX   1024   /* holders asked for; the nearest ones come first */
+#define ASK_AGAIN_NS SECOND /* a newcomer that retries in a loop is counted in between */
 
 extern const struct detector port_conflict;
 
-/* A finding in its life. */
-struct conflict {
-	uint64_t subject; /* the key without the holders */
-	uint64_t asked_ns;
-	uint64_t emitted_ns;
-	uint64_t emitted_count;
-	struct finding f;
-};
-
 struct conflicts {
-	struct conflict *open[OPEN_MAX_FINDINGS];
-	size_t n;
-	struct holder *answer; /* ANSWER_MAX, from the first use on */
+	struct finding_set open; /* subject: the key without the holders */
+	struct holder *answer;   /* ANSWER_MAX, from the first use on */
 };
 
 static bool holder__listens(const struct holder *h)
@@ -92,9 +79,9 @@ static size_t conflict__ask(struct conflicts *all, struct detect *d, struct find
 			    enum conflict_rule *rule)
 {
 	const struct ask_holders q = {
-		.netns_cookie = f->sock.netns_cookie,
-		.netns = f->sock.netns,
-		.tgid = f->actor.proc.tgid,
+		.net = { .cookie = f->sock.netns_cookie,
+			 .inode = f->sock.netns,
+			 .tgid = f->actor.proc.tgid },
 		.except = f->sock.cookie,
 		.port = f->sock.lport,
 		.proto = f->sock.proto,
@@ -164,86 +151,15 @@ static uint64_t subject__hash(const struct finding *f)
 	return detect__hash(h, &s->lport, sizeof(s->lport));
 }
 
-static void conflict__emit(struct conflict *c, struct detect *d, enum finding_status status,
-			   uint64_t now_ns)
-{
-	c->f.status = status;
-	c->emitted_ns = now_ns;
-	c->emitted_count = c->f.count;
-	detect__emit(d, &c->f);
-}
-
-/* Closes the i-th open finding; the last one takes its place. */
-static void conflicts__close(struct conflicts *all, struct detect *d, size_t i, uint64_t now_ns)
-{
-	conflict__emit(all->open[i], d, FINDING_CLOSED, now_ns);
-	free(all->open[i]);
-	all->open[i] = all->open[--all->n];
-	all->open[all->n] = NULL;
-}
-
-static void conflicts__close_oldest(struct conflicts *all, struct detect *d, uint64_t now_ns)
-{
-	size_t oldest = 0, i;
-
-	for (i = 1; i < all->n; i++)
-		if (all->open[i]->f.last_ns < all->open[oldest]->f.last_ns)
-			oldest = i;
-	conflicts__close(all, d, oldest, now_ns);
-}
-
-static void conflict__repeat(struct conflict *c, struct detect *d, uint64_t now_ns)
-{
-	c->f.count++;
-	c->f.last_ns = now_ns;
-	if (now_ns >= c->emitted_ns + UPDATE_NS)
-		conflict__emit(c, d, FINDING_UPDATE, now_ns);
-}
-
-/* Of this subject, the one seen last; NULL: none is open. */
-static struct conflict *conflicts__of_subject(struct conflicts *all, uint64_t subject)
-{
-	struct conflict *found = NULL;
-	size_t i;
-
-	for (i = 0; i < all->n; i++)
-		if (all->open[i]->subject == subject &&
-		    (!found || all->open[i]->f.last_ns > found->f.last_ns))
-			found = all->open[i];
-	return found;
-}
-
-static struct conflict *conflicts__of_key(struct conflicts *all, uint64_t key)
-{
-	size_t i;
-
-	for (i = 0; i < all->n; i++)
-		if (all->open[i]->f.key == key)
-			return all->open[i];
-	return NULL;
-}
-
-/* The kernel was asked again: what it said now replaces what it said before. */
-static void conflict__refresh(struct conflict *c, const struct finding *now)
-{
-	struct finding *f = &c->f;
-	uint64_t first_ns = f->first_ns, count = f->count;
-
-	*f = *now;
-	f->first_ns = first_ns;
-	f->count = count;
-	c->asked_ns = now->last_ns;
-}
-
 static void conflicts__met(struct conflicts *all, struct detect *d, struct finding *f)
 {
 	uint64_t subject = subject__hash(f), now_ns = f->last_ns, holders;
-	struct conflict *c = conflicts__of_subject(all, subject), *same;
+	struct open_finding *o = finding_set__of_subject(&all->open, subject);
 	enum conflict_rule rule;
 	size_t n;
 
-	if (c && now_ns < c->asked_ns + ASK_AGAIN_NS) {
-		conflict__repeat(c, d, now_ns);
+	if (o && now_ns < o->asked_ns + ASK_AGAIN_NS) {
+		finding_set__again(o, d, now_ns);
 		return;
 	}
 	if (!all->answer)
@@ -251,30 +167,19 @@ static void conflicts__met(struct conflicts *all, struct detect *d, struct findi
 	if (!all->answer)
 		return;
 	n = conflict__ask(all, d, f, &rule);
-	if (!n && c) { /* gone before it was looked for; it was there the last time */
-		c->asked_ns = now_ns;
-		conflict__repeat(c, d, now_ns);
+	if (!n && o) { /* gone before it was looked for; it was there the last time */
+		o->asked_ns = now_ns;
+		finding_set__again(o, d, now_ns);
 		return;
 	}
 	holders = holders__hash(all->answer, n);
 	f->key = detect__hash(subject, &holders, sizeof(holders));
 	conflict__tell(f, rule, all->answer, n, now_ns, detect__wall(d));
-	same = conflicts__of_key(all, f->key);
-	if (same) {
-		conflict__refresh(same, f);
-		conflict__repeat(same, d, now_ns);
-		return;
+	o = finding_set__met(&all->open, d, f);
+	if (o) {
+		o->subject = subject;
+		o->asked_ns = now_ns;
 	}
-	if (all->n == OPEN_MAX_FINDINGS)
-		conflicts__close_oldest(all, d, now_ns);
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		return;
-	c->subject = subject;
-	c->asked_ns = now_ns;
-	c->f = *f;
-	all->open[all->n++] = c;
-	conflict__emit(c, d, FINDING_OPEN, now_ns);
 }
 
 /* Is this record a refused port that was asked for by number? Then fills who met it, and where. */
@@ -317,27 +222,15 @@ static void port_conflict__on_record(void *state, struct detect *d, const struct
 static void port_conflict__tick(void *state, struct detect *d, uint64_t now_ns)
 {
 	struct conflicts *all = state;
-	size_t i = 0;
 
-	while (i < all->n) {
-		struct conflict *c = all->open[i];
-
-		if (now_ns >= c->f.last_ns + QUIET_NS) {
-			conflicts__close(all, d, i, now_ns);
-			continue;
-		}
-		if (c->f.count > c->emitted_count && now_ns >= c->emitted_ns + UPDATE_NS)
-			conflict__emit(c, d, FINDING_UPDATE, now_ns);
-		i++;
-	}
+	finding_set__tick(&all->open, d, now_ns, FINDING_QUIET_NS);
 }
 
 static void port_conflict__end(void *state, struct detect *d, uint64_t now_ns)
 {
 	struct conflicts *all = state;
 
-	while (all->n)
-		conflicts__close(all, d, all->n - 1, now_ns);
+	finding_set__end(&all->open, d, now_ns);
 	free(all->answer);
 	all->answer = NULL;
 }

@@ -347,8 +347,51 @@ static void put_holder(struct sink_json *s, const struct holder *h)
 	json__close(b, '}');
 }
 
+static void put_one_evidence(struct buf *b, const struct evidence *e)
+{
+	switch (e->kind) {
+	case EVIDENCE_NUMBER:
+		json__put_u64(b, e->key, e->number);
+		break;
+	case EVIDENCE_FLAG:
+		json__put_bool(b, e->key, e->number);
+		break;
+	case EVIDENCE_ADDRESS:
+		put_addr(b, e->key, e->addr, e->number);
+		break;
+	case EVIDENCE_TEXT:
+		json__key(b, e->key);
+		json__bytes(b, e->text, strnlen(e->text, sizeof(e->text)));
+		break;
+	}
+}
+
+static void put_processes(struct buf *b, const struct finding *f)
+{
+	size_t i, k;
+
+	if (!f->n_processes)
+		return;
+	json__key(b, "processes");
+	json__open(b, '[');
+	for (i = 0; i < f->n_processes && i < FINDING_PROCESSES; i++) {
+		const struct finding_process *p = &f->processes[i];
+
+		json__open(b, '{');
+		put_proc(b, &p->proc);
+		if (p->uid_known)
+			json__put_u64(b, "uid", p->uid);
+		for (k = 0; k < PROCESS_COUNTS && f->count_keys[k]; k++)
+			json__put_u64(b, f->count_keys[k], p->counts[k]);
+		json__close(b, '}');
+	}
+	json__close(b, ']');
+}
+
 static void put_evidence(struct buf *b, const struct finding *f)
 {
+	size_t i;
+
 	json__key(b, "evidence");
 	json__open(b, '{');
 	json__put_u64(b, "count", f->count);
@@ -360,7 +403,11 @@ static void put_evidence(struct buf *b, const struct finding *f)
 		put_addr(b, "req_addr", f->sock.laddr, f->sock.family);
 		json__put_u64(b, "req_port", f->sock.lport);
 	}
-	json__put_u64(b, "holders_total", f->holders_total);
+	for (i = 0; i < f->n_evidence; i++)
+		put_one_evidence(b, &f->evidence[i]);
+	if (f->holders_total || f->call)
+		json__put_u64(b, "holders_total", f->holders_total);
+	put_processes(b, f);
 	if (f->estimated)
 		json__put_bool(b, "estimated", true);
 	json__close(b, '}');
@@ -384,6 +431,8 @@ static void put_newcomer(struct buf *b, const struct record *r)
 		json__put_string(b, "proto", sink__proto_name(sock.proto));
 		put_ends(b, &sock, local, sock.raddr, sock.rport);
 		json__put_string(b, "state", sink__state_name(sock.state));
+		put_namespace(b, &sock);
+	} else if (sock.netns) {
 		put_namespace(b, &sock);
 	}
 	put_actor(b, &f->actor, r->cgroup, r->container);

@@ -6,6 +6,7 @@
 #ifndef SAMPLE_H
 #define SAMPLE_H
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static const size_t sample_sizes[EV_TYPES] = {
 	[EV_CONNECT] = sizeof(struct ev_connect), [EV_ACCEPT] = sizeof(struct ev_accept),
 	[EV_PEER] = sizeof(struct ev_peer),       [EV_STATE] = sizeof(struct ev_state),
 	[EV_CLOSE] = sizeof(struct ev_close),     [EV_SNAPSHOT] = sizeof(struct ev_snapshot),
-	[EV_TREE] = sizeof(struct ev_tree),
+	[EV_TREE] = sizeof(struct ev_tree),       [EV_NO_FD] = sizeof(struct ev_no_fd),
 };
 
 static inline void sample__ipv4(uint8_t addr[ADDR_LEN], uint32_t host_order)
@@ -59,6 +60,12 @@ static inline union event sample__event(enum ev_type type, uint64_t cookie, uint
 	e.head.boot_ns = boot_ns;
 	if (type == EV_TREE)
 		return e;
+	if (type == EV_NO_FD) {
+		e.no_fd.netns_cookie = 1;
+		e.no_fd.netns = 4026531833u;
+		e.no_fd.error = -EMFILE;
+		return e;
+	}
 	e.base.sock.cookie = cookie;
 	e.base.sock.netns_cookie = 1;
 	e.base.sock.netns = 4026531833u;

@@ -39,7 +39,8 @@ static ssize_t stub_ask(void *arg, enum question q, const void *question, size_t
 	struct bench *b = arg;
 	size_t bytes = b->n_holders * sizeof(struct holder);
 
-	assert_int_equal(q, ASK_HOLDERS);
+	if (q != ASK_HOLDERS)
+		return -ENOENT;
 	assert_int_equal(len, sizeof(b->question));
 	assert_true(bytes <= max);
 	memcpy(&b->question, question, len);
@@ -214,8 +215,8 @@ static void names_the_holder(void **state)
 	assert_int_equal(f->actor.proc.tgid, 9100);
 	assert_false(f->estimated);
 	assert_int_equal(b->question.port, PORT);
-	assert_int_equal(b->question.netns, 4026531833);
-	assert_int_equal(b->question.tgid, 9100);
+	assert_int_equal(b->question.net.inode, 4026531833);
+	assert_int_equal(b->question.net.tgid, 9100);
 	assert_int_equal(b->question.except, 55);
 	assert_int_equal(detect__counts(b->d)[0], 1);
 }

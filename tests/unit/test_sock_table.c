@@ -541,7 +541,7 @@ static void find(void *arg, const struct holder *h)
 
 static void holders(void **state)
 {
-	struct ask_holders q = { .netns_cookie = 1, .port = 80, .proto = IPPROTO_TCP, .except = 99 };
+	struct ask_holders q = { .net.cookie = 1, .port = 80, .proto = IPPROTO_TCP, .except = 99 };
 	struct found f = { .n = 0 };
 	union event e;
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ask_answers.h - inside of ask.c: one function for each question. Each gets its question whole and
+ * aligned, and returns bytes of answer or -errno.
+ */
+#ifndef SOCKLIFE_ASK_ANSWERS_H
+#define SOCKLIFE_ASK_ANSWERS_H
+
+#include <limits.h>
+#include "ask.h"
+
+struct ask {
+	struct ask_config config;
+	int cgroup_fd;       /* one to open handles by: fsmount() gives an O_PATH one */
+	char root[PATH_MAX]; /* where cgroup_fd is mounted, "/" for a detached mount */
+	int diag_has_bound;  /* sock_diag lists TCP sockets that only bound; -1: not asked yet */
+};
+
+typedef ssize_t answer_fn(struct ask *a, const void *question, void *answer, size_t max);
+
+answer_fn answer__holders;    /* ask_holders.c */
+answer_fn answer__netns;      /* ask_netns.c */
+answer_fn answer__listeners;  /* ask_netns.c */
+answer_fn answer__close_wait; /* ask_netns.c */
+answer_fn answer__port_use;   /* ask_ports.c */
+answer_fn answer__files;      /* ask_files.c */
+
+/* The name of a user, no NUL. Bytes or -errno. */
+ssize_t ask__user_name(uint32_t uid, char *name, size_t max);
+
+#endif

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "finding_set.h"
+
+#include <stdlib.h>
+
+#define OPEN_MAX_FINDINGS 1024
+
+static void tell(struct open_finding *o, struct detect *d, enum finding_status status,
+		 uint64_t now_ns)
+{
+	o->f.status = status;
+	o->emitted_ns = now_ns;
+	o->emitted_count = o->f.count;
+	detect__emit(d, &o->f);
+}
+
+struct open_finding *finding_set__of_key(const struct finding_set *s, uint64_t key)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->list[i]->f.key == key)
+			return s->list[i];
+	return NULL;
+}
+
+struct open_finding *finding_set__of_subject(const struct finding_set *s, uint64_t subject)
+{
+	struct open_finding *found = NULL;
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->list[i]->subject == subject &&
+		    (!found || s->list[i]->f.last_ns > found->f.last_ns))
+			found = s->list[i];
+	return found;
+}
+
+void finding_set__close(struct finding_set *s, struct detect *d, struct open_finding *o,
+			uint64_t now_ns)
+{
+	size_t i = 0;
+
+	while (i < s->n && s->list[i] != o)
+		i++;
+	if (i == s->n)
+		return;
+	tell(o, d, FINDING_CLOSED, now_ns);
+	s->list[i] = s->list[--s->n];
+	free(o);
+}
+
+static void close_oldest(struct finding_set *s, struct detect *d, uint64_t now_ns)
+{
+	size_t oldest = 0, i;
+
+	for (i = 1; i < s->n; i++)
+		if (s->list[i]->f.last_ns < s->list[oldest]->f.last_ns)
+			oldest = i;
+	finding_set__close(s, d, s->list[oldest], now_ns);
+}
+
+static struct open_finding *add(struct finding_set *s, struct detect *d, uint64_t now_ns)
+{
+	struct open_finding *new;
+
+	if (s->n == OPEN_MAX_FINDINGS)
+		close_oldest(s, d, now_ns);
+	if (s->n == s->room) {
+		size_t room = s->room ? s->room * 2 : 4;
+		struct open_finding **list = reallocarray(s->list, room, sizeof(*list));
+
+		if (!list)
+			return NULL;
+		s->list = list;
+		s->room = room;
+	}
+	new = calloc(1, sizeof(*new));
+	if (new)
+		s->list[s->n++] = new;
+	return new;
+}
+
+void finding_set__again(struct open_finding *o, struct detect *d, uint64_t now_ns)
+{
+	o->f.count++;
+	o->f.last_ns = now_ns;
+	if (now_ns >= o->emitted_ns + FINDING_UPDATE_NS)
+		tell(o, d, FINDING_UPDATE, now_ns);
+}
+
+struct open_finding *finding_set__met(struct finding_set *s, struct detect *d,
+				      const struct finding *f)
+{
+	struct open_finding *o = finding_set__of_key(s, f->key);
+	uint64_t first_ns, count;
+
+	if (!o) {
+		o = add(s, d, f->last_ns);
+		if (!o)
+			return NULL;
+		o->f = *f;
+		tell(o, d, FINDING_OPEN, f->last_ns);
+		return o;
+	}
+	first_ns = o->f.first_ns;
+	count = o->f.count;
+	o->f = *f;
+	o->f.first_ns = first_ns;
+	o->f.count = count + f->count;
+	if (f->last_ns >= o->emitted_ns + FINDING_UPDATE_NS)
+		tell(o, d, FINDING_UPDATE, f->last_ns);
+	return o;
+}
+
+void finding_set__tick(struct finding_set *s, struct detect *d, uint64_t now_ns, uint64_t quiet_ns)
+{
+	size_t i = 0;
+
+	while (i < s->n) {
+		struct open_finding *o = s->list[i];
+
+		if (quiet_ns && now_ns >= o->f.last_ns + quiet_ns) {
+			finding_set__close(s, d, o, now_ns);
+			continue;
+		}
+		if (o->f.count > o->emitted_count && now_ns >= o->emitted_ns + FINDING_UPDATE_NS)
+			tell(o, d, FINDING_UPDATE, now_ns);
+		i++;
+	}
+}
+
+void finding_set__end(struct finding_set *s, struct detect *d, uint64_t now_ns)
+{
+	while (s->n)
+		finding_set__close(s, d, s->list[s->n - 1], now_ns);
+	free(s->list);
+	*s = (struct finding_set){ 0 };
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* 5.14 */
+#endif
+
+#define NAMED "/run/netns/"
+
+static int own(struct stat *st)
+{
+	return stat("/proc/thread-self/ns/net", st) ? -errno : 0;
+}
+
+uint32_t netns__own(void)
+{
+	struct stat st;
+
+	return own(&st) ? 0 : st.st_ino;
+}
+
+int netns__cookie(uint64_t *cookie)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
+	socklen_t len = sizeof(*cookie);
+
+	if (fd < 0)
+		return -errno;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &len))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/*
+ * A descriptor of the namespace with this inode number, or -errno. Of the file system of namespaces
+ * (`dev`): elsewhere the same number is another file, and to open that could block.
+ */
+static int open_one(const char *pattern, uint32_t inode, dev_t dev)
+{
+	int fd = -ENOENT;
+	glob_t found;
+	size_t i;
+
+	if (glob(pattern, GLOB_NOSORT, NULL, &found))
+		return -ENOENT;
+	for (i = 0; fd < 0 && i < found.gl_pathc; i++) {
+		const char *path = found.gl_pathv[i];
+		struct stat st;
+
+		if (stat(path, &st) || st.st_ino != inode || st.st_dev != dev)
+			continue;
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = fd < 0 ? -errno : fd;
+	}
+	globfree(&found);
+	return fd;
+}
+
+static int netns__open(const struct netns_ref *n, dev_t dev)
+{
+	const char *const patterns[] = { NAMED "*", "/proc/[0-9]*/ns/net" };
+	char near[32];
+	size_t i;
+	int fd;
+
+	snprintf(near, sizeof(near), "/proc/%u/ns/net", n->tgid);
+	fd = open_one(near, n->inode, dev);
+	for (i = 0; fd < 0 && i < sizeof(patterns) / sizeof(patterns[0]); i++)
+		fd = open_one(patterns[i], n->inode, dev);
+	return fd;
+}
+
+struct visit {
+	int (*fn)(void *arg);
+	void *arg;
+	uint64_t cookie; /* 0: any */
+	int fd;
+	int result;
+};
+
+/* Inode numbers of namespaces are used again: the cookie tells that it is still the same one. */
+static bool is_other(uint64_t cookie)
+{
+	uint64_t have;
+
+	return cookie && !netns__cookie(&have) && have != cookie;
+}
+
+static void *visit(void *arg)
+{
+	struct visit *v = arg;
+
+	if (setns(v->fd, CLONE_NEWNET))
+		v->result = -errno;
+	else
+		v->result = is_other(v->cookie) ? -ESTALE : v->fn(v->arg);
+	return NULL;
+}
+
+int netns__within(const struct netns_ref *n, int (*fn)(void *arg), void *arg)
+{
+	struct visit v = { .fn = fn, .arg = arg, .cookie = n->cookie };
+	pthread_t thread;
+	struct stat here;
+	int err;
+
+	err = own(&here);
+	if (err)
+		return err;
+	if (n->inode == here.st_ino)
+		return is_other(n->cookie) ? -ESTALE : fn(arg);
+	v.fd = netns__open(n, here.st_dev);
+	if (v.fd < 0)
+		return v.fd;
+	err = -pthread_create(&thread, NULL, visit, &v);
+	if (!err)
+		err = -pthread_join(thread, NULL);
+	close(v.fd);
+	return err ? err : v.result;
+}
+
+/* The namespaces met so far. */
+struct met {
+	uint32_t *inodes;
+	size_t n, room;
+};
+
+/* True the first time. */
+static bool meet(struct met *m, uint32_t inode)
+{
+	size_t i;
+
+	for (i = m->n; i-- > 0;)
+		if (m->inodes[i] == inode)
+			return false;
+	if (m->n == m->room) {
+		size_t room = m->room ? m->room * 2 : 64;
+		uint32_t *more = reallocarray(m->inodes, room, sizeof(*more));
+
+		if (!more)
+			return false;
+		m->inodes = more;
+		m->room = room;
+	}
+	m->inodes[m->n++] = inode;
+	return true;
+}
+
+/* `ip netns` names first, so that a namespace with a name has it. */
+int netns__each(void (*found)(void *arg, const struct netns_ref *n, const char *name), void *arg)
+{
+	const char *const patterns[] = { "/proc/thread-self/ns/net", NAMED "*",
+					 "/proc/[0-9]*/ns/net" };
+	struct met met = { 0 };
+	struct stat here, st;
+	size_t i, j;
+	int err;
+
+	err = own(&here);
+	for (i = 0; !err && i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+		glob_t paths;
+
+		if (glob(patterns[i], GLOB_NOSORT, NULL, &paths))
+			continue;
+		for (j = 0; j < paths.gl_pathc; j++) {
+			const char *path = paths.gl_pathv[j];
+			struct netns_ref n = { 0 };
+
+			if (stat(path, &st) || st.st_dev != here.st_dev || !meet(&met, st.st_ino))
+				continue;
+			n.inode = st.st_ino;
+			if (i == 2)
+				n.tgid = strtoul(path + strlen("/proc/"), NULL, 10);
+			found(arg, &n, i == 1 ? path + strlen(NAMED) : NULL);
+		}
+		globfree(&paths);
+	}
+	free(met.inodes);
+	return err ? err : (int)met.n;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sysctl.h - settings and counts of the network namespace that the calling thread is in.
+ */
+#ifndef SOCKLIFE_SYSCTL_H
+#define SOCKLIFE_SYSCTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* /proc/sys/NAME as a number, or `fallback` where there is no such setting. */
+uint64_t sysctl__number(const char *name, uint64_t fallback);
+/* net.ipv4.ip_local_port_range, both ends included. 0 or -errno. */
+int sysctl__port_range(uint32_t *low, uint32_t *high);
+/* Sockets in TIME_WAIT now, as /proc/net/sockstat has it. */
+uint32_t sysctl__time_wait(void);
+
+/* A set of ports, one bit each. */
+struct port_set {
+	uint64_t words[65536 / 64];
+};
+
+/* Adds net.ipv4.ip_local_reserved_ports. 0 or -errno. */
+int sysctl__reserved_ports(struct port_set *set);
+void port_set__add(struct port_set *set, uint16_t port);
+bool port_set__has(const struct port_set *set, uint16_t port);
+/* How many of low to high (both included) are in it. */
+uint32_t port_set__count(const struct port_set *set, uint32_t low, uint32_t high);
+
+#endif
