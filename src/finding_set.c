@@ -68,7 +68,7 @@ static struct open_finding *add(struct finding_set *s, struct detect *d, uint64_
 		close_oldest(s, d, now_ns);
 	if (s->n == s->room) {
 		size_t room = s->room ? s->room * 2 : 4;
-		struct open_finding **list = reallocarray(s->list, room, sizeof(*list));
+		void *list = reallocarray(s->list, room, sizeof(struct open_finding *));
 
 		if (!list)
 			return NULL;

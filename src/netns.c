@@ -94,7 +94,7 @@ struct visit {
 /* Inode numbers of namespaces are used again: the cookie tells that it is still the same one. */
 static bool is_other(uint64_t cookie)
 {
-	uint64_t have;
+	uint64_t have = cookie;
 
 	return cookie && !netns__cookie(&have) && have != cookie;
 }

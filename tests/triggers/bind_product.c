@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * bind_product PLAN: for each line of the file PLAN a holder takes a port, and a newcomer tries to take the same one.
- * A line is `PORT PROTO UID HOLDER NEWCOMER`: UID is the holder's (the newcomer is root), and HOLDER and NEWCOMER are
- * `FAMILY ADDRESS OPTIONS STATE` each. Facts: `hPORT=COOKIE,ERRNO` and `nPORT=COOKIE,ERRNO,ERRNO`, the errno of bind()
- * and of the call that follows it (0: it passed, -1: it was not made).
+ * A line is `PORT PROTO UID ORDER HOLDER NEWCOMER`: UID is the holder's (the newcomer is root), ORDER is `after` where
+ * the newcomer comes when the holder is in its state, `between` where it binds before the holder's listen() or
+ * connect(); HOLDER and NEWCOMER are `FAMILY ADDRESS OPTIONS STATE` each. Facts: `hPORT=COOKIE,ERRNO,ERRNO` and
+ * `nPORT=COOKIE,ERRNO,ERRNO`, the errno of bind() and of the call that follows it (0: it passed, -1: it was not made).
  *
  * The holders are processes of their own, one for each user: a process that changed its user back and forth would
- * have one or the other by the time somebody asks. Lines are done in batches: all holders, all newcomers, a pause in
- * which the kernel can be asked who holds what, and all are closed.
+ * have one or the other by the time somebody asks. Lines are done in batches, all that are in one at the same time;
+ * then comes a pause in which the kernel can be asked who holds what.
  *
  * `connected` is the client's end of a connection, bound before connect(): the only socket of its port. An accepted
  * connection would have the port in common with a listener, which then is a second holder.
@@ -21,8 +22,8 @@
 /* The holders connect to one address, the newcomers to another: no two connections have the same ends. */
 #define CALLED_BY_HOLDERS   0
 #define CALLED_BY_NEWCOMERS 1
-#define PAUSE_US            40000 /* after a batch, and so much more for each conflict in it: */
-#define PAUSE_CONFLICT_US   2500
+#define PAUSE_US            20000 /* after a batch, and so much more for each conflict in it: */
+#define PAUSE_CONFLICT_US   1000
 
 /* One side of a combination. */
 struct side {
@@ -33,6 +34,7 @@ struct line {
 	int port;
 	char proto[8];
 	int uid;
+	char order[8];
 	struct side holder, newcomer;
 };
 
@@ -51,10 +53,10 @@ static void plan_read(const char *path)
 		struct line *l = &lines[n_lines];
 
 		if (n_lines == LINES_MAX ||
-		    sscanf(text, "%d %7s %d %7s %45s %23s %11s %7s %45s %23s %11s", &l->port,
-			   l->proto, &l->uid, l->holder.family, l->holder.address,
+		    sscanf(text, "%d %7s %d %7s %7s %45s %23s %11s %7s %45s %23s %11s", &l->port,
+			   l->proto, &l->uid, l->order, l->holder.family, l->holder.address,
 			   l->holder.options, l->holder.state, l->newcomer.family,
-			   l->newcomer.address, l->newcomer.options, l->newcomer.state) != 11)
+			   l->newcomer.address, l->newcomer.options, l->newcomer.state) != 12)
 			die("the plan");
 		n_lines++;
 	}
@@ -97,14 +99,38 @@ static const char *server_of(const struct side *s, int called_by)
 	return servers[strncmp(s->address, "::ffff:", 7) ? 2 : 1][called_by];
 }
 
-/* What comes after bind(): the errno, or -1 where there is nothing to do. */
-static int side_go_on(const struct side *s, int fd, int called_by)
+/* A socket of the batch that is open now. */
+struct taken {
+	int fd, bound, next; /* and the errnos of its two calls */
+};
+
+static struct taken side_take(const struct side *s, const struct line *l)
 {
+	struct taken t = { .fd = side_open(s, l->proto), .next = -1 };
+
+	t.bound = try_bind(t.fd, s->address, l->port) ? errno : 0;
+	return t;
+}
+
+/* The call after bind(), if that passed and the state needs one. */
+static void side_go_on(const struct side *s, struct taken *t, int called_by)
+{
+	if (t->bound)
+		return;
 	if (!strcmp(s->state, "listening"))
-		return listen(fd, 1) ? errno : 0;
-	if (!strcmp(s->state, "connected"))
-		return try_connect(fd, server_of(s, called_by), SERVER) ? errno : 0;
-	return -1;
+		t->next = listen(t->fd, 1) ? errno : 0;
+	else if (!strcmp(s->state, "connected"))
+		t->next = try_connect(t->fd, server_of(s, called_by), SERVER) ? errno : 0;
+}
+
+static void taken_tell(char who, const struct line *l, const struct taken *t)
+{
+	fact("%c%d=%llu,%d,%d", who, l->port, cookie_of(t->fd), t->bound, t->next);
+}
+
+static int between(const struct line *l)
+{
+	return !strcmp(l->order, "between");
 }
 
 static int batch_end(int from)
@@ -112,35 +138,41 @@ static int batch_end(int from)
 	return from + BATCH < n_lines ? from + BATCH : n_lines;
 }
 
-/* The holders of one user; told twice a batch: to open them and to close them. */
+/* The holders of one user; told what to do next three times a batch. */
 static void hold(int uid, int newcomer)
 {
-	int fds[BATCH], n, from, i;
+	struct taken taken[BATCH];
+	int from, i;
 
-	/* also as group: nothing of root is left */
+	/* also the group: nothing of root is left */
 	must(setresgid(uid, uid, uid), "setresgid");
 	must(setresuid(uid, uid, uid), "setresuid");
 	for (from = 0; from < n_lines; from += BATCH) {
-		hear(newcomer);
-		for (i = from, n = 0; i < batch_end(from); i++) {
-			const struct line *l = &lines[i];
-			int fd, bound, next = -1;
+		const struct line *l = &lines[from];
+		int n = batch_end(from) - from;
 
-			if (l->uid != uid)
+		hear(newcomer);
+		for (i = 0; i < n; i++) {
+			if (l[i].uid != uid)
 				continue;
-			fd = side_open(&l->holder, l->proto);
-			bound = try_bind(fd, l->holder.address, l->port) ? errno : 0;
-			if (!bound)
-				next = side_go_on(&l->holder, fd, CALLED_BY_HOLDERS);
-			if (next > 0)
-				die("the holder's state");
-			fact("h%d=%llu,%d", l->port, cookie_of(fd), bound);
-			fds[n++] = fd;
+			taken[i] = side_take(&l[i].holder, &l[i]);
+			if (!between(&l[i]))
+				side_go_on(&l[i].holder, &taken[i], CALLED_BY_HOLDERS);
 		}
 		tell(newcomer, 0);
 		hear(newcomer);
-		while (n)
-			close(fds[--n]);
+		for (i = 0; i < n; i++) {
+			if (l[i].uid != uid)
+				continue;
+			if (between(&l[i]))
+				side_go_on(&l[i].holder, &taken[i], CALLED_BY_HOLDERS);
+			taken_tell('h', &l[i], &taken[i]);
+		}
+		tell(newcomer, 0);
+		hear(newcomer);
+		for (i = 0; i < n; i++)
+			if (l[i].uid == uid)
+				close(taken[i].fd);
 		tell(newcomer, 0);
 	}
 }
@@ -155,7 +187,8 @@ static void hold_other(int newcomer)
 	hold(users[1], newcomer);
 }
 
-static void tell_all(const int *holders)
+/* The next step of the holders is done. */
+static void holders_step(const int *holders)
 {
 	int i;
 
@@ -176,9 +209,26 @@ static void server_drain(int server)
 		die("accept");
 }
 
+/* Returns the number of conflicts that the kernel saw. */
+static int newcomers_take(const struct line *l, int n, const int *holders, struct taken *taken)
+{
+	int conflicts = 0, i;
+
+	for (i = 0; i < n; i++)
+		taken[i] = side_take(&l[i].newcomer, &l[i]);
+	holders_step(holders);
+	for (i = 0; i < n; i++) {
+		side_go_on(&l[i].newcomer, &taken[i], CALLED_BY_NEWCOMERS);
+		taken_tell('n', &l[i], &taken[i]);
+		conflicts += taken[i].bound == EADDRINUSE || taken[i].next == EADDRINUSE;
+	}
+	return conflicts;
+}
+
 int main(int argc, char **argv)
 {
-	int holders[USERS], fds[BATCH], server, from, i;
+	struct taken taken[BATCH];
+	int holders[USERS], server, from, i;
 
 	if (argc != 2)
 		return 2;
@@ -187,29 +237,18 @@ int main(int argc, char **argv)
 	holders[0] = spawn("holder-same", hold_same, NULL);
 	holders[1] = spawn("holder-other", hold_other, NULL);
 	server = tcp(AF_INET6);
-	set_option(server, SOL_SOCKET, SO_REUSEADDR, 1);
 	must(try_bind(server, "::", SERVER), "bind of the server");
 	must(listen(server, 2 * BATCH), "listen of the server");
 	must(fcntl(server, F_SETFL, O_NONBLOCK), "O_NONBLOCK");
 	for (from = 0; from < n_lines; from += BATCH) {
-		int conflicts = 0;
+		int n = batch_end(from) - from, conflicts;
 
-		tell_all(holders);
-		for (i = from; i < batch_end(from); i++) {
-			const struct line *l = &lines[i];
-			int fd = side_open(&l->newcomer, l->proto), bound, next = -1;
-
-			bound = try_bind(fd, l->newcomer.address, l->port) ? errno : 0;
-			if (!bound)
-				next = side_go_on(&l->newcomer, fd, CALLED_BY_NEWCOMERS);
-			conflicts += bound == EADDRINUSE || next == EADDRINUSE;
-			fact("n%d=%llu,%d,%d", l->port, cookie_of(fd), bound, next);
-			fds[i - from] = fd;
-		}
+		holders_step(holders);
+		conflicts = newcomers_take(&lines[from], n, holders, taken);
 		usleep(PAUSE_US + conflicts * PAUSE_CONFLICT_US);
-		for (i = from; i < batch_end(from); i++)
-			close(fds[i - from]);
-		tell_all(holders);
+		for (i = 0; i < n; i++)
+			close(taken[i].fd);
+		holders_step(holders);
 		server_drain(server);
 	}
 	for (i = 0; i < USERS; i++)
