@@ -196,7 +196,8 @@ clean:
 # To build; to check the sources; programs that the tests trace, and what they compare with.
 PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev pkg-config \
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
-	nginx-light curl redis-server redis-tools iperf3 strace iproute2 jq python3 libbpf-tools \
+	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
+	netbase jq python3 libbpf-tools \
 	procps util-linux tmux
 
 # Their daemons must not start, now or at the next boot: RUNLEVEL=1 tells invoke-rc.d, masking tells
@@ -207,7 +208,7 @@ deps:
 		case $$have in *" installed:$$p "*) ;; *) missing="$$missing $$p";; esac; done; \
 	[ -n "$$missing" ] || exit 0; \
 	[ "$$(id -u)" = 0 ] || { echo "make deps: must be root to install:$$missing" >&2; exit 1; }; \
-	units=; [ ! -d /run/systemd/system ] || for u in nginx redis-server iperf3; do \
+	units=; [ ! -d /run/systemd/system ] || for u in nginx redis-server postgresql iperf3; do \
 		case $$missing in *$$u*) units="$$units $$u";; esac; done; \
 	[ -z "$$units" ] || systemctl --quiet --runtime mask $$units; \
 	export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \

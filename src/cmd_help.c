@@ -123,7 +123,16 @@ void help__page(const struct command *cmd)
 static void print_findings(void)
 {
 	puts("What socklife finds. A finding says what is wrong, who is involved, the evidence,\n"
-	     "and what to do about it.");
+	     "and what to do about it. Below each: the keys of its `evidence` in JSON.\n"
+	     "\n"
+	     "In all of them: finding, key (the same for the same subject), status (open, update at\n"
+	     "most each 10 s, closed), severity, message, advice, first, last (when it was met),\n"
+	     "holders (below), and in evidence: count (how often it was met), processes (proc, pid,\n"
+	     "comm, uid, and counts), estimated (true: not all of it is the kernel's own word of\n"
+	     "that moment).\n"
+	     "\n"
+	     "holders: sock, proc, pid, comm, uid, user, family, mapped, laddr, lport, raddr, rport,\n"
+	     "state, since, options. What is not known is left out.");
 	for (const struct detector *const *d = detectors; *d; d++) {
 		printf("\n%s (%s)\n", (*d)->id, severity_names[(*d)->severity]);
 		help__wrap(0, 2, (*d)->summary);

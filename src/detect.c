@@ -26,6 +26,7 @@ struct detect {
 	bool ended;
 	struct watched *watched; /* namespaces, in the order of their coming */
 	size_t n_watched, room;
+	size_t recent; /* the last record's: mostly the next one's too */
 	void *states[DETECTORS];
 	uint64_t counts[DETECTORS];
 };
@@ -54,13 +55,19 @@ struct detect *detect__new(const struct kernel *k, const struct wall *wall, find
 	return d;
 }
 
+static bool watched__is(const struct watched *w, const struct ev_sock *s)
+{
+	return w->net.inode == s->netns && w->net.cookie == s->netns_cookie;
+}
+
 static struct watched *watched__find(struct detect *d, const struct ev_sock *s)
 {
-	size_t i;
+	size_t i = d->recent;
 
+	if (i < d->n_watched && watched__is(&d->watched[i], s))
+		return &d->watched[i];
 	for (i = 0; i < d->n_watched; i++)
-		if (d->watched[i].net.inode == s->netns &&
-		    d->watched[i].net.cookie == s->netns_cookie)
+		if (watched__is(&d->watched[i], s))
 			return &d->watched[i];
 	return NULL;
 }
@@ -97,6 +104,7 @@ static void watch(struct detect *d, const struct record *r)
 		w = watched__add(d, r->sock);
 	if (!w)
 		return;
+	d->recent = w - d->watched;
 	w->last_ns = r->boot_ns;
 	if (r->actor && r->type != RECORD_CLOSE)
 		w->net.tgid = r->actor->proc.tgid;

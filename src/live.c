@@ -114,8 +114,8 @@ static int open_tracer(struct live *l)
 	struct tracer_config config = {
 		.filter = &o->sockets,
 		.states = o->states,
-		.sends = !events ||
-			 (events & (1u << RECORD_BIND | 1u << RECORD_PEER | 1u << RECORD_CLOSE)),
+		.sends = !events || (events & (1u << RECORD_BIND | 1u << RECORD_PEER |
+					       1u << RECORD_CLOSE | 1u << RECORD_FINDING)),
 		.tree = o->command || o->sockets.follow,
 		.ring_size = o->ring_size,
 	};

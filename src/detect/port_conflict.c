@@ -241,8 +241,10 @@ const struct detector port_conflict = {
 	.summary =
 		"bind() or listen() fails with EADDRINUSE for a given port: names every holder and the rule broken",
 	.evidence =
-		"call: bind or listen; error; count: how often it was met; first, last; "
+		"call: bind or listen; error; req_addr, req_port: what was asked for; "
 		"holders_total: sockets in the way (at most 16 are listed); "
+		"rule (beside evidence): same-address, wildcard, dual-stack, listening, "
+		"reuseport-missing, reuseport-uid, time-wait or client-port; "
 		"estimated: the holder is gone already, or its namespace or options could not be read",
 	.state_size = sizeof(struct conflicts),
 	.on_record = port_conflict__on_record,

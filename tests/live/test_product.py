@@ -10,7 +10,7 @@ import json
 import sys
 
 import live
-from live import ABSENT, NOBODY, PRESENT, check, differs, equal, netns, trigger
+from live import ABSENT, NOBODY, PRESENT, check, differs, equal, has_options, netns, trigger
 
 FAMILIES = ("ipv4", "ipv6", "v6only")
 ADDRESSES = ("wildcard", "specific", "other", "mapped")
@@ -58,17 +58,23 @@ def product(proto, states, holder_family, uid):
             yield Combination(proto, uid, "between", holder, newcomer)
 
 
+def options(side):
+    """As a bound socket has them: __inet6_bind sets v6only with an address that has no IPv4 in it."""
+    v6only = side.family == "v6only" or side.family == "ipv6" and side.address in ("specific", "other")
+    return [o for o in side.options.split("+") if o != "none"] + ["v6only"] * v6only
+
+
 def name(error):
     return errno.errorcode[error] if error else None
 
 
-def unexpected(side, taken, is_newcomer):
-    """What a side's calls may give: what nobody gets, success, and for the newcomer EADDRINUSE. Anything else."""
+def unexpected(side, taken, is_newcomer, goes_on=True):
+    """What a side's calls should not give. They give success, what nobody gets, and the newcomer EADDRINUSE."""
     refusal = REFUSED.get((side.family, side.address))
     in_use = (errno.EADDRINUSE,) if is_newcomer else ()
     if taken.bound not in ((refusal,) if refusal else (0, *in_use)):
         return ["bind() gave %s" % name(taken.bound)]
-    if taken.bound or side.state == "bound":
+    if taken.bound or side.state == "bound" or not goes_on:
         return [] if taken.next == -1 else ["a call after bind()"]
     if taken.next not in ((0, *in_use) if side.state == "listening" else (0,)):
         return ["not %s: %s" % (side.state, name(taken.next))]
@@ -112,8 +118,9 @@ class Part:
         held, got = self.taken("h", port), self.taken("n", port)
         refused = [call for call, error in (("bind", got.bound), ("listen", got.next)) if error == errno.EADDRINUSE]
         found = self.opened[got.sock]
+        goes_on = c.order == "after" or not got.bound
         self.conflicts.update(refused)
-        lines = ["holder: " + line for line in unexpected(c.holder, held, False)]
+        lines = ["holder: " + line for line in unexpected(c.holder, held, False, goes_on)]
         lines += ["newcomer: " + line for line in unexpected(c.newcomer, got, True)]
         calls = [("bind", name(got.bound))]
         if c.newcomer.state == "listening" and got.next >= 0:
@@ -126,10 +133,12 @@ class Part:
             lines += differs({"rule": PRESENT, "pid": self.run.facts["newcomer_pid"], "uid": 0, "proto": c.proto,
                               "evidence": {"call": refused[0], "count": 1, "holders_total": 1, "req_port": port}},
                              finding)
+            state = c.holder.state if held.next == 0 else "bound"
             holder = {"sock": held.sock, "pid": self.run.facts["holder-%s_pid" % ("other" if c.uid else "same")],
-                      "uid": c.uid, "lport": port, "state": STATE[c.proto, c.holder.state],
+                      "uid": c.uid, "lport": port, "state": STATE[c.proto, state],
                       "family": "ipv4" if c.holder.family == "ipv4" else "ipv6",
-                      "mapped": True if c.holder.address == "mapped" else ABSENT}
+                      "mapped": True if c.holder.address == "mapped" else ABSENT,
+                      "options": has_options(*options(c.holder))}
             if len(finding["holders"]) != 1:
                 lines.append("not one holder: %s" % json.dumps(finding["holders"]))
             else:
@@ -154,10 +163,10 @@ def walk(proto, states):
             wrong += part.wrong
             live.forget_tmp()
     # The runner keeps stderr, also of a test that passes.
-    print("   %s: %d combinations (%d of them with an address that the kernel takes from nobody), %d refused by bind(), "
-          "%d by listen(), %d findings estimated, %d wrong" % (proto, total, refused, conflicts["bind"],
-                                                             conflicts["listen"], estimated, len(wrong)),
-          file=sys.stderr, flush=True)
+    print("   %s: %d combinations (%d of them with an address that the kernel takes from nobody), %d refused by "
+          "bind(), %d by listen(), %d findings estimated, %d wrong" %
+          (proto, total, refused, conflicts["bind"], conflicts["listen"], estimated, len(wrong)), file=sys.stderr,
+          flush=True)
     check(not wrong, "%d of %d combinations are wrong:\n%s", len(wrong), total, "\n".join(wrong[:SHOWN]))
     return total, conflicts
 

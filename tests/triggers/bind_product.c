@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * bind_product PLAN: for each line of the file PLAN a holder takes a port, and a newcomer tries to take the same one.
- * A line is `PORT PROTO UID ORDER HOLDER NEWCOMER`: UID is the holder's (the newcomer is root), ORDER is `after` where
- * the newcomer comes when the holder is in its state, `between` where it binds before the holder's listen() or
- * connect(); HOLDER and NEWCOMER are `FAMILY ADDRESS OPTIONS STATE` each. Facts: `hPORT=COOKIE,ERRNO,ERRNO` and
- * `nPORT=COOKIE,ERRNO,ERRNO`, the errno of bind() and of the call that follows it (0: it passed, -1: it was not made).
+ * A line is `PORT PROTO UID ORDER HOLDER NEWCOMER`; HOLDER and NEWCOMER are `FAMILY ADDRESS OPTIONS STATE` each. UID is
+ * the holder's; the newcomer is root. ORDER is `after` where the newcomer comes when the holder is in its state, and
+ * `between` where it binds before the holder's listen() or connect(): those are then made only if that bind() passed,
+ * so that a holder which was in the way stays what it was.
+ *
+ * Facts: `hPORT=COOKIE,ERRNO,ERRNO` and `nPORT=COOKIE,ERRNO,ERRNO`, of bind() and of the call that follows it (0: it
+ * passed, -1: it was not made).
  *
  * The holders are processes of their own, one for each user: a process that changed its user back and forth would
  * have one or the other by the time somebody asks. Lines are done in batches, all that are in one at the same time;
@@ -13,6 +16,7 @@
  * `connected` is the client's end of a connection, bound before connect(): the only socket of its port. An accepted
  * connection would have the port in common with a listener, which then is a second holder.
  */
+#include <sys/mman.h>
 #include "trigger.h"
 
 #define LINES_MAX 20000
@@ -41,6 +45,7 @@ struct line {
 static struct line lines[LINES_MAX];
 static int n_lines;
 static const int users[USERS] = { 0, 65534 };
+static int *refused; /* shared: the errno of each newcomer's bind() in the batch */
 
 static void plan_read(const char *path)
 {
@@ -164,7 +169,7 @@ static void hold(int uid, int newcomer)
 		for (i = 0; i < n; i++) {
 			if (l[i].uid != uid)
 				continue;
-			if (between(&l[i]))
+			if (between(&l[i]) && !refused[i])
 				side_go_on(&l[i].holder, &taken[i], CALLED_BY_HOLDERS);
 			taken_tell('h', &l[i], &taken[i]);
 		}
@@ -214,8 +219,10 @@ static int newcomers_take(const struct line *l, int n, const int *holders, struc
 {
 	int conflicts = 0, i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		taken[i] = side_take(&l[i].newcomer, &l[i]);
+		refused[i] = taken[i].bound;
+	}
 	holders_step(holders);
 	for (i = 0; i < n; i++) {
 		side_go_on(&l[i].newcomer, &taken[i], CALLED_BY_NEWCOMERS);
@@ -234,6 +241,10 @@ int main(int argc, char **argv)
 		return 2;
 	plan_read(argv[1]);
 	trigger_begin("newcomer");
+	refused = mmap(NULL, BATCH * sizeof(*refused), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (refused == MAP_FAILED)
+		die("mmap");
 	holders[0] = spawn("holder-same", hold_same, NULL);
 	holders[1] = spawn("holder-other", hold_other, NULL);
 	server = tcp(AF_INET6);
