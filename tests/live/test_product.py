@@ -47,11 +47,11 @@ class Combination(collections.namedtuple("Combination", "proto uid order holder 
         return any((side.family, side.address) in REFUSED for side in (self.holder, self.newcomer))
 
 
-def product(proto, states, holder_family, uid):
-    """The combinations of one trace: all with one family and one user of the holder."""
-    sides = {families: [Side(*s) for s in itertools.product(families, ADDRESSES, OPTIONS, states)]
-             for families in ((holder_family,), FAMILIES)}
-    for holder, newcomer in itertools.product(sides[(holder_family,)], sides[FAMILIES]):
+def product(proto, states, uid, family, address):
+    """The combinations of one trace: all those with this user, family and address of the holder."""
+    holders = itertools.product([family], [address], OPTIONS, states)
+    newcomers = itertools.product(FAMILIES, ADDRESSES, OPTIONS, states)
+    for holder, newcomer in itertools.product(itertools.starmap(Side, holders), itertools.starmap(Side, newcomers)):
         yield Combination(proto, uid, "after", holder, newcomer)
         # listen() is refused only where somebody began to listen after its bind() had passed
         if newcomer.state == "listening" and holder.state != "bound":
@@ -153,8 +153,9 @@ def walk(proto, states):
     with netns(net__ipv4__ip_local_port_range="60000 65000") as where:
         for address in LOCAL:
             live.sh("ip", "-n", where, "addr", "add", address + "/128", "dev", "lo", "nodad")
-        for family, uid in itertools.product(FAMILIES, UIDS):
-            combinations = list(product(proto, states, family, uid))
+        # In many short traces: each has a time limit, which a busy machine is to keep as well.
+        for uid, family, address in itertools.product(UIDS, FAMILIES, ADDRESSES):
+            combinations = list(product(proto, states, uid, family, address))
             part = Part(combinations, where)
             total += len(combinations)
             refused += sum(c.refused() for c in combinations)
