@@ -47,6 +47,16 @@ void phrase__since(struct phrase *p, uint64_t ns, uint64_t now_ns, const struct 
 	phrase__add(p, " since %s", buf);
 }
 
+void phrase__host(struct phrase *p, const uint8_t *addr)
+{
+	char buf[INET6_ADDRSTRLEN];
+
+	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr))
+		phrase__add(p, "%s", inet_ntop(AF_INET, addr + 12, buf, sizeof(buf)));
+	else
+		phrase__add(p, "%s", inet_ntop(AF_INET6, addr, buf, sizeof(buf)));
+}
+
 void phrase__address(struct phrase *p, const uint8_t *addr, uint16_t port)
 {
 	char buf[INET6_ADDRSTRLEN];

@@ -21,6 +21,8 @@ struct phrase phrase__advice(struct finding *f);
 __attribute__((format(printf, 2, 3))) void phrase__add(struct phrase *p, const char *format, ...);
 /* " since 23:48:24", local, with the date where it is not today's. */
 void phrase__since(struct phrase *p, uint64_t ns, uint64_t now_ns, const struct wall *wall);
+/* "127.0.0.1", "::1" */
+void phrase__host(struct phrase *p, const uint8_t *addr);
 /* "127.0.0.1:80", "[::1]:80" */
 void phrase__address(struct phrase *p, const uint8_t *addr, uint16_t port);
 /* "nginx (pid 812)" */
