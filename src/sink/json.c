@@ -388,6 +388,12 @@ static void put_processes(struct buf *b, const struct finding *f)
 	json__close(b, ']');
 }
 
+/* A call that asks for a local end, which somebody may be in the way of. */
+static bool asks_for_port(const struct finding *f)
+{
+	return f->call && (!strcmp(f->call, "bind") || !strcmp(f->call, "listen"));
+}
+
 static void put_evidence(struct buf *b, const struct finding *f)
 {
 	size_t i;
@@ -399,13 +405,13 @@ static void put_evidence(struct buf *b, const struct finding *f)
 		json__put_string(b, "call", f->call);
 	if (f->error)
 		json__put_string(b, "error", log__errno(f->error));
-	if (f->call && f->sock.lport) {
+	if (asks_for_port(f) && (f->sock.lport || !strcmp(f->call, "bind"))) {
 		put_addr(b, "req_addr", f->sock.laddr, f->sock.family);
 		json__put_u64(b, "req_port", f->sock.lport);
 	}
 	for (i = 0; i < f->n_evidence; i++)
 		put_one_evidence(b, &f->evidence[i]);
-	if (f->holders_total || f->call)
+	if (f->holders_total || asks_for_port(f))
 		json__put_u64(b, "holders_total", f->holders_total);
 	put_processes(b, f);
 	if (f->estimated)
