@@ -107,6 +107,7 @@ static const struct {
 	[ASK_CLOSE_WAIT] = { sizeof(struct ask_close_wait), answer__close_wait },
 	[ASK_PORT_USE] = { sizeof(struct ask_port_use), answer__port_use },
 	[ASK_FILES] = { sizeof(struct ask_files), answer__files },
+	[ASK_ADDRESS] = { sizeof(struct ask_address), answer__address },
 };
 
 ssize_t ask__answer(void *ask, enum question q, const void *question, size_t len, void *answer,

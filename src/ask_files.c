@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "ask_answers.h"
 
@@ -18,6 +19,26 @@ static FILE *open_of(uint32_t tgid, const char *name)
 
 	snprintf(path, sizeof(path), "/proc/%u/%s", tgid, name);
 	return fopen(path, "re");
+}
+
+/* Field 22 of /proc/PID/stat is the start of the process in ticks; a name may hold spaces and ')'. */
+static bool is_same(const struct ask_files *q)
+{
+	uint64_t tick_ns = 1000000000ull / sysconf(_SC_CLK_TCK);
+	unsigned long long start = 0;
+	FILE *f = open_of(q->tgid, "stat");
+	char line[1024], *end;
+
+	if (!f)
+		return false;
+	end = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+	if (!end || sscanf(end + 1,
+			   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
+			   " %*d %*d %llu",
+			   &start) != 1)
+		end = NULL;
+	fclose(f);
+	return end && start == q->start_ns / tick_ns;
 }
 
 static int read_limits(const struct ask_files *q, struct file_use *use)
@@ -103,13 +124,15 @@ ssize_t answer__files(struct ask *a, const void *question, void *answer, size_t 
 
 	if (max < sizeof(use))
 		return -ENOSPC;
+	if (!is_same(c.q))
+		return -ESRCH;
 	err = read_limits(c.q, &use);
 	if (err)
 		return err;
 	count_open(c.q, &use);
 	count_system(&use);
-	if (a->config.each_socket)
-		a->config.each_socket(a->config.arg, 0, 0, found_socket, &c);
+	if (!a->config.each_socket || a->config.each_socket(a->config.arg, 0, 0, found_socket, &c))
+		use.estimated = 1;
 	memcpy(answer, &use, sizeof(use));
 	return sizeof(use);
 }

@@ -22,6 +22,7 @@ enum question {
 	ASK_CLOSE_WAIT, /* question: struct ask_close_wait. answer: array of struct close_waiter */
 	ASK_PORT_USE,   /* question: struct ask_port_use. answer: struct port_use */
 	ASK_FILES,      /* question: struct ask_files. answer: struct file_use */
+	ASK_ADDRESS,    /* question: struct ask_address. answer: struct address_facts */
 	QUESTIONS
 };
 
@@ -134,13 +135,31 @@ struct ask_files {
 
 #define FILE_STATES 13 /* TCP_ESTABLISHED (1) to TCP_NEW_SYN_RECV (12) */
 
-/* -ESRCH: it has ended. */
+/* A socket with two descriptors counts twice. -ESRCH: the process has ended. */
 struct file_use {
 	uint64_t soft_limit, hard_limit;    /* RLIMIT_NOFILE */
 	uint64_t open;                      /* descriptors */
 	uint64_t system_open, system_limit; /* fs.file-nr: for ENFILE */
-	uint32_t tcp[FILE_STATES];          /* its TCP sockets by state */
-	uint32_t udp;
+	uint32_t tcp[FILE_STATES];          /* descriptors of TCP sockets by their state */
+	uint32_t udp;                       /* of UDP sockets */
+	uint32_t estimated;                 /* 1: its sockets could not be listed */
+	uint32_t pad;
+};
+
+/* Is this address one of the namespace's, and can it be used? */
+struct ask_address {
+	struct netns_ref net;
+	uint8_t addr[ADDR_LEN];
+};
+
+struct address_facts {
+	uint32_t ifindex;       /* that has it; 0: none has */
+	uint32_t tentative;     /* 1: IPv6, duplicate address detection is not done */
+	uint32_t dad_failed;    /* 1: ... or has failed */
+	uint32_t loopback_up;   /* 1: lo is up */
+	uint32_t ipv6_disabled; /* net.ipv6.conf.all.disable_ipv6, or lo's for a loopback address */
+	uint32_t nonlocal_bind; /* ip_nonlocal_bind of the address's family */
+	char device[16];        /* name of the interface, "" for none */
 };
 
 /* Bytes of answer put into `answer`, at most `max` (a whole number of elements), or -errno. */

@@ -135,6 +135,9 @@ static ssize_t answer(void *arg, enum question q, const void *question, size_t l
 	complete_owners(p, q, buf, n);
 	if (q == ASK_PORT_USE && n == sizeof(struct port_use))
 		tame_users(buf);
+	if (q == ASK_ADDRESS && n == sizeof(struct address_facts))
+		terminate(((struct address_facts *)buf)->device,
+			  sizeof(((struct address_facts *)buf)->device));
 	return n;
 }
 
