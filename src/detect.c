@@ -5,10 +5,13 @@
 #include <string.h>
 
 extern const struct detector port_conflict;
+extern const struct detector privileged_port;
+extern const struct detector address_not_local;
+extern const struct detector fd_exhausted;
+extern const struct detector connect_failing;
 
 const struct detector *const detectors[] = {
-	&port_conflict,
-	NULL,
+	&port_conflict, &privileged_port, &address_not_local, &fd_exhausted, &connect_failing, NULL,
 };
 
 #define WATCHED_MAX  1024                /* namespaces */
