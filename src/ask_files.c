@@ -130,6 +130,8 @@ ssize_t answer__files(struct ask *a, const void *question, void *answer, size_t 
 	if (err)
 		return err;
 	count_open(c.q, &use);
+	if (!use.open) /* it is ending: exit_files() comes before the last of /proc */
+		return -ESRCH;
 	count_system(&use);
 	if (!a->config.each_socket || a->config.each_socket(a->config.arg, 0, 0, found_socket, &c))
 		use.estimated = 1;

@@ -115,7 +115,7 @@ static void say(struct finding *f, enum cause cause, const struct address_facts 
 	phrase__add(&p, "/%s: %s", f->sock.proto == IPPROTO_UDP ? "udp" : "tcp", causes[cause].why);
 	if (a->device[0])
 		phrase__add(&p, " (%s)", a->device);
-	phrase__add(&p, "; this EADDRNOTAVAIL is no exhaustion of ports");
+	phrase__add(&p, "; this is no exhaustion of ports");
 	advise(f, cause);
 }
 

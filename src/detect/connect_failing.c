@@ -345,9 +345,9 @@ static void message(struct finding *f, const struct destination *e)
 			    e->sock.rport);
 	if (e->listening != LISTENING_ELSEWHERE)
 		return;
-	phrase__add(&p, "; there only ");
+	phrase__add(&p, "; on that port only ");
 	phrase__owner(&p, &e->listener_proc);
-	phrase__add(&p, " listens on that port, at ");
+	phrase__add(&p, " listens, at ");
 	phrase__address(&p, e->listener.laddr, e->listener.lport);
 }
 

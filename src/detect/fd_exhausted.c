@@ -123,22 +123,30 @@ static void message(struct finding *f, uint64_t limit, const struct file_use *us
 		phrase__add(&p, ": the whole system has run out of files (fs.file-max)");
 	else
 		phrase__add(&p, ": its limit of %" PRIu64 " open files is reached", limit);
-	if (use && t->most != MOST_NOTHING)
+	if (use && f->error == -ENFILE)
+		phrase__add(&p, "; it has %" PRIu64 " of them", use->open);
+	else if (use && t->most != MOST_NOTHING)
 		phrase_most(&p, use, t);
 }
 
-static void advise_limit(struct phrase *p, const struct finding *f, uint64_t limit, uint64_t hard)
+/* `use` NULL: the process has ended, and nobody knows its hard limit. */
+static void advise_limit(struct phrase *p, const struct finding *f, uint64_t limit,
+			 const struct file_use *use)
 {
-	uint64_t want = hard > limit ? hard : limit * 2;
+	uint64_t hard = use ? use->hard_limit : 0;
+	uint64_t want = hard > limit ? hard : limit < 512 ? 1024 : limit * 2;
 
+	phrase__add(p, "raise the limit: ");
+	if (use)
+		phrase__add(p, "prlimit --pid %" PRIu32 " --nofile=%" PRIu64 ":%" PRIu64 " now, ",
+			    f->actor.proc.tgid, want, want);
 	phrase__add(p,
-		    "raise the limit: prlimit --pid %" PRIu32 " --nofile=%" PRIu64 ":%" PRIu64
-		    " now, LimitNOFILE=%" PRIu64 " in its systemd unit or ulimit -n %" PRIu64
+		    "LimitNOFILE=%" PRIu64 " in its systemd unit or ulimit -n %" PRIu64
 		    " before its start for good",
-		    f->actor.proc.tgid, want, want, want, want);
-	if (hard)
-		phrase__add(p, " (its hard limit is %" PRIu64 "%s)", hard,
-			    hard > limit ? "" : ", too, so root must raise it");
+		    want, want);
+	if (use && hard <= limit)
+		phrase__add(p, " (its hard limit is %" PRIu64 " too: only root can raise it)",
+			    hard);
 }
 
 /* A server at work has few that wait for its close(). */
@@ -167,8 +175,8 @@ static void advise(struct finding *f, uint64_t limit, const struct file_use *use
 		phrase__add(&p,
 			    "raise fs.file-max (sysctl fs.file-nr shows the use and the limit)");
 	else
-		advise_limit(&p, f, limit, use ? use->hard_limit : 0);
-	if (use && (t->most == MOST_OTHER || t->most == BPF_TCP_CLOSE))
+		advise_limit(&p, f, limit, use);
+	if (use && f->error == -EMFILE && (t->most == MOST_OTHER || t->most == BPF_TCP_CLOSE))
 		phrase__add(&p,
 			    "; if their number only grows it is a leak: ls -l /proc/%" PRIu32
 			    "/fd shows them",

@@ -322,7 +322,7 @@ static void who_listens_here(void **state)
 	assert_int_equal(q.proto, IPPROTO_TCP);
 	assert_number(&b->said[0], "listening", 0);
 	assert_non_null(strstr(b->said[0].message,
-			       "; there only nginx (pid 812) listens on that port, at "
+			       "; on that port only nginx (pid 812) listens, at "
 			       "198.18.0.2:443"));
 	assert_non_null(strstr(b->said[0].advice, "let nginx listen on 127.0.0.1 too"));
 

@@ -122,7 +122,8 @@ static void the_hard_limit_is_in_the_way(void **state)
 	answer(b, use);
 	accept_fails(b, T0, -EMFILE);
 	assert_non_null(strstr(b->said[0].advice, "LimitNOFILE=2048"));
-	assert_non_null(strstr(b->said[0].advice, "root must raise it"));
+	assert_non_null(
+		strstr(b->said[0].advice, "its hard limit is 1024 too: only root can raise it"));
 }
 
 static void files_fill_it(void **state)
@@ -148,7 +149,8 @@ static void the_whole_system(void **state)
 
 	answer(b, use_of(1024, 20000, 300));
 	socket_fails(b, T0, "server", -ENFILE);
-	assert_non_null(strstr(b->said[0].message, "900 open of fs.file-max 1000"));
+	assert_non_null(
+		strstr(b->said[0].message, "900 open of fs.file-max 1000; it has 300 of them"));
 	assert_non_null(strstr(b->said[0].advice, "sysctl -w fs.file-max=2000"));
 	assert_number(&b->said[0], "system_open", 900);
 	assert_number(&b->said[0], "system_limit", 1000);
@@ -167,6 +169,10 @@ static void the_process_is_gone(void **state)
 	assert_string_equal(
 		b->said[0].message,
 		"server (pid 812) cannot open a socket: its limit of 1024 open files is reached");
+	assert_string_equal(
+		b->said[0].advice,
+		"raise the limit: LimitNOFILE=2048 in its systemd unit or ulimit -n 2048 "
+		"before its start for good");
 	socket_fails(b, T0, "other", -ENFILE);
 	assert_non_null(strstr(b->said[1].message, "(fs.file-max)"));
 }
