@@ -388,7 +388,7 @@ static void put_processes(struct buf *b, const struct finding *f)
 	json__close(b, ']');
 }
 
-/* A call that asks for a local end, which somebody may be in the way of. */
+/* A call that asks for a local end; EADDRINUSE says that somebody is in the way. */
 static bool asks_for_port(const struct finding *f)
 {
 	return f->call && (!strcmp(f->call, "bind") || !strcmp(f->call, "listen"));
@@ -411,7 +411,7 @@ static void put_evidence(struct buf *b, const struct finding *f)
 	}
 	for (i = 0; i < f->n_evidence; i++)
 		put_one_evidence(b, &f->evidence[i]);
-	if (f->holders_total || asks_for_port(f))
+	if (f->holders_total || (asks_for_port(f) && f->error == -EADDRINUSE))
 		json__put_u64(b, "holders_total", f->holders_total);
 	put_processes(b, f);
 	if (f->estimated)
