@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * ask_ports.c - how many local ports are left from an address to a destination. connect() needs a port
- * whose 4-tuple is free and that no bind() holds (__inet_hash_connect); bind() to port 0 and UDP need one
- * that is free altogether.
+ * whose 4-tuple is free and that no bind() keeps (__inet_hash_connect); bind() to port 0 and UDP need one
+ * that nobody has on an address that overlaps (inet_csk_find_open_port, udp_lib_get_port).
  */
 #include <errno.h>
 #include <linux/bpf.h>
@@ -17,38 +17,60 @@
 
 #define TCP_BOUND_INACTIVE 13    /* include/net/tcp_states.h, 6.8 */
 #define TIME_WAIT_MS       60000 /* TCP_TIMEWAIT_LEN, include/net/tcp.h */
-#define REUSE_MS           1000  /* tcp_tw_reuse takes them after a second (tcp_twsk_unique) */
+#define REUSE_DELAY_MS     1000  /* where there is no tcp_tw_reuse_delay (6.14) */
+#define UNCONNECTED        (1u << BPF_TCP_LISTEN | 1u << TCP_BOUND_INACTIVE)
 
-static const uint8_t unspecified[ADDR_LEN], v4_unspecified[ADDR_LEN] = { [10] = 0xff, [11] = 0xff };
+static const uint8_t unspecified[ADDR_LEN], v4_mapped[ADDR_LEN] = { [10] = 0xff, [11] = 0xff };
 
-/* A socket that a process holds. */
+/* A socket that a process has. */
 struct held {
 	uint64_t cookie;
 	struct ev_owner proc;
 	uint32_t uid;
-	bool bound;
+	bool bound_first;
 };
 
 struct use {
 	const struct ask_port_use *q;
 	struct port_use *answer;
-	struct port_set reserved, live, time_wait, reusable, kept;
+	struct port_set reserved, live, time_wait, reusable, bound, bound_first;
+	uint32_t reuse_delay_ms;
 	struct held *held;
 	size_t n_held, room;
 	bool failed;
 };
 
+static bool addr__v4(const uint8_t *addr)
+{
+	return !memcmp(addr, v4_mapped, 12);
+}
+
 static bool addr__any(const uint8_t *addr)
 {
-	return !memcmp(addr, unspecified, ADDR_LEN) || !memcmp(addr, v4_unspecified, ADDR_LEN);
+	return !memcmp(addr, unspecified, ADDR_LEN) || !memcmp(addr, v4_mapped, ADDR_LEN);
 }
 
 static bool addr__loopback(const uint8_t *addr)
 {
 	static const uint8_t v6[ADDR_LEN] = { [15] = 1 };
 
-	return (!memcmp(addr, v4_unspecified, 12) && addr[12] == 127) ||
-	       !memcmp(addr, v6, ADDR_LEN);
+	return (addr__v4(addr) && addr[12] == 127) || !memcmp(addr, v6, ADDR_LEN);
+}
+
+/* A wildcard address has those of its own family, :: also those of IPv4 (inet_rcv_saddr_equal). */
+static bool addr__covers(const uint8_t *any, bool v6only, const uint8_t *addr)
+{
+	bool v4 = addr__v4(any);
+
+	return addr__any(any) && (v4 ? addr__v4(addr) : !v6only || !addr__v4(addr));
+}
+
+static bool overlaps(const struct ask_port_use *q, const struct ev_sock *s)
+{
+	bool v6only = s->options & OPT_V6ONLY;
+
+	return !memcmp(q->laddr, s->laddr, ADDR_LEN) || addr__covers(s->laddr, v6only, q->laddr) ||
+	       addr__covers(q->laddr, q->v6only, s->laddr);
 }
 
 static bool in_range(const struct use *u, uint16_t port)
@@ -57,37 +79,36 @@ static bool in_range(const struct use *u, uint16_t port)
 	       !port_set__has(&u->reserved, port);
 }
 
-static bool to_destination(const struct ask_port_use *q, const struct ev_sock *s)
+static bool in_the_way(const struct ask_port_use *q, const struct ev_sock *s)
 {
 	if (q->exclusive)
-		return true;
-	if (s->rport != q->rport || memcmp(s->raddr, q->raddr, ADDR_LEN))
-		return false;
-	return addr__any(q->laddr) || !memcmp(s->laddr, q->laddr, ADDR_LEN);
+		return overlaps(q, s);
+	return s->rport == q->rport && !memcmp(s->raddr, q->raddr, ADDR_LEN) &&
+	       (addr__any(q->laddr) || !memcmp(s->laddr, q->laddr, ADDR_LEN));
 }
 
+/* tcp_twsk_unique: only TIME_WAIT proper, and only for connect(). */
 static bool reusable(const struct use *u, const struct diag_sock *d)
 {
 	uint32_t mode = u->answer->tw_reuse;
 
-	if (u->q->exclusive || d->expires_ms > TIME_WAIT_MS - REUSE_MS)
+	if (u->q->exclusive || d->fin_wait2 || d->expires_ms + u->reuse_delay_ms > TIME_WAIT_MS)
 		return false;
 	return mode == 1 ||
 	       (mode == 2 && (addr__loopback(d->sock.raddr) || addr__loopback(d->sock.laddr)));
 }
 
-static void found_to_destination(void *arg, const struct diag_sock *d)
+static void found_user(void *arg, const struct diag_sock *d)
 {
 	struct use *u = arg;
+	bool connected = d->sock.rport || d->sock.proto == IPPROTO_UDP;
 
-	if (!in_range(u, d->sock.lport) || !to_destination(u->q, &d->sock))
+	if (!in_range(u, d->sock.lport) || !in_the_way(u->q, &d->sock))
 		return;
-	if (!d->time_wait) {
-		port_set__add(&u->live, d->sock.lport);
-		u->answer->live++;
-	} else {
+	if (d->time_wait)
 		port_set__add(reusable(u, d) ? &u->reusable : &u->time_wait, d->sock.lport);
-	}
+	else
+		port_set__add(connected ? &u->live : &u->bound, d->sock.lport);
 }
 
 static void found_bound(void *arg, const struct diag_sock *d)
@@ -95,7 +116,7 @@ static void found_bound(void *arg, const struct diag_sock *d)
 	struct use *u = arg;
 
 	if (in_range(u, d->sock.lport))
-		port_set__add(&u->kept, d->sock.lport);
+		port_set__add(&u->bound, d->sock.lport);
 }
 
 /* The socket's own range counts as far as it lies in the namespace's (inet_sk_get_local_port_range). */
@@ -109,34 +130,44 @@ static void narrow_range(const struct ask_port_use *q, struct port_use *answer)
 		answer->high = q->high;
 }
 
+static int read_settings(struct use *u)
+{
+	int err = sysctl__port_range(&u->answer->low, &u->answer->high);
+
+	if (err)
+		return err;
+	narrow_range(u->q, u->answer);
+	sysctl__reserved_ports(&u->reserved);
+	u->answer->tw_reuse = sysctl__number("net/ipv4/tcp_tw_reuse", 0);
+	if (!sysctl__number("net/ipv4/tcp_timestamps", 1))
+		u->answer->tw_reuse = 0; /* tw_ts_recent_stamp is 0: none is given */
+	u->reuse_delay_ms = sysctl__number("net/ipv4/tcp_tw_reuse_delay", REUSE_DELAY_MS);
+	return 0;
+}
+
 static int read_inside(void *arg)
 {
 	struct use *u = arg;
 	const struct ask_port_use *q = u->q;
-	bool tcp = q->proto == IPPROTO_TCP;
-	struct diag_query to = { .proto = q->proto, .states = tcp ? DIAG_ALL_STATES : UINT32_MAX };
-	const struct diag_query bound = {
-		.proto = q->proto, .states = 1u << BPF_TCP_LISTEN | 1u << TCP_BOUND_INACTIVE
-	};
+	const struct diag_query bound = { .proto = q->proto, .states = UNCONNECTED };
+	struct diag_query users = { .proto = q->proto, .states = UINT32_MAX };
 	int err;
 
-	err = sysctl__port_range(&u->answer->low, &u->answer->high);
-	if (err)
-		return err;
-	narrow_range(q, u->answer);
-	sysctl__reserved_ports(&u->reserved);
-	u->answer->tw_reuse = sysctl__number("net/ipv4/tcp_tw_reuse", 0);
+	if (q->proto == IPPROTO_TCP)
+		users.states = q->exclusive ? DIAG_ALL_STATES : DIAG_ALL_STATES & ~UNCONNECTED;
 	if (!q->exclusive) {
-		to.rport = q->rport;
-		to.raddr = q->raddr;
+		users.rport = q->rport;
+		users.raddr = q->raddr;
 	}
-	err = diag__list(&to, found_to_destination, u);
+	err = read_settings(u);
+	if (!err)
+		err = diag__list(&users, found_user, u);
 	if (!err && !q->exclusive)
 		err = diag__list(&bound, found_bound, u);
 	return err;
 }
 
-static void add_held(struct use *u, const struct ev_snapshot *snap)
+static void add_held(struct use *u, const struct ev_snapshot *snap, bool bound_first)
 {
 	if (u->n_held == u->room) {
 		size_t room = u->room ? u->room * 2 : 1024;
@@ -151,22 +182,31 @@ static void add_held(struct use *u, const struct ev_snapshot *snap)
 	u->held[u->n_held++] = (struct held){ .cookie = snap->base.sock.cookie,
 					      .proc = snap->base.actor.proc,
 					      .uid = snap->base.actor.uid,
-					      .bound = snap->base.sock.facts & FACT_PORT_KEPT };
+					      .bound_first = bound_first };
 }
 
+/* FACT_PORT_KEPT is the port's, not the socket's: bind() gave it to one of those that share it. */
 static void found_held(void *arg, const struct ev_snapshot *snap)
 {
 	const struct ev_sock *s = &snap->base.sock;
 	struct use *u = arg;
+	bool kept, bound_first;
 
 	if (s->netns != u->q->net.inode || s->proto != u->q->proto || !in_range(u, s->lport))
 		return;
 	if (u->q->net.cookie && s->netns_cookie != u->q->net.cookie)
 		return;
-	if ((s->facts & FACT_PORT_KEPT) && !u->q->exclusive)
-		port_set__add(&u->kept, s->lport);
-	if (to_destination(u->q, s))
-		add_held(u, snap);
+	kept = s->facts & FACT_PORT_KEPT;
+	if (s->proto == IPPROTO_TCP && s->state == BPF_TCP_CLOSE && !kept)
+		return; /* its connection ended, and its port with it */
+	bound_first = kept && s->rport && !(s->facts & (FACT_PORT_FIXED | FACT_PASSIVE));
+	if (kept && !u->q->exclusive)
+		port_set__add(&u->bound, s->lport);
+	if (!in_the_way(u->q, s) && !(kept && !u->q->exclusive))
+		return;
+	if (bound_first)
+		port_set__add(&u->bound_first, s->lport);
+	add_held(u, snap, bound_first);
 }
 
 static int by_process(const void *a, const void *b)
@@ -215,7 +255,7 @@ static void count_users(struct use *u)
 		if (!same)
 			user = (struct port_user){ .proc = h->proc, .uid = h->uid };
 		user.live++;
-		user.bound += h->bound;
+		user.bound += h->bound_first;
 	}
 	if (user.live)
 		keep_user(u->answer, &user);
@@ -227,18 +267,18 @@ static void count_ports(struct use *u)
 	uint32_t port;
 
 	for (port = a->low; port <= a->high && port <= UINT16_MAX; port++) {
-		bool live = port_set__has(&u->live, port), kept = port_set__has(&u->kept, port),
+		bool live = port_set__has(&u->live, port), bound = port_set__has(&u->bound, port),
 		     closed = port_set__has(&u->time_wait, port);
 
 		a->reserved += port_set__has(&u->reserved, port);
-		a->used += live || closed || kept;
+		a->live += live;
 		a->time_wait += closed && !live;
-		a->reusable += port_set__has(&u->reusable, port) && !live && !closed;
-		a->bound += kept;
+		a->bound += bound && !live && !closed;
+		a->bound_first += port_set__has(&u->bound_first, port);
+		a->reusable += port_set__has(&u->reusable, port) && !live && !closed && !bound;
 	}
+	a->used = a->live + a->time_wait + a->bound;
 	a->capacity = a->high - a->low + 1 - a->reserved;
-	if (u->q->exclusive)
-		a->live = port_set__count(&u->live, a->low, a->high);
 }
 
 static ssize_t fill(struct ask *a, struct use *u)
@@ -253,6 +293,7 @@ static ssize_t fill(struct ask *a, struct use *u)
 		u->failed = true;
 	count_ports(u);
 	count_users(u);
+	u->answer->own_netns = u->q->net.inode == netns__own();
 	u->answer->estimated = u->failed;
 	return sizeof(*u->answer);
 }

@@ -7,11 +7,21 @@
 extern const struct detector port_conflict;
 extern const struct detector privileged_port;
 extern const struct detector address_not_local;
+extern const struct detector ephemeral_exhausted;
+extern const struct detector ephemeral_pressure;
 extern const struct detector fd_exhausted;
 extern const struct detector connect_failing;
 
+/* In the order of docs/findings.md. */
 const struct detector *const detectors[] = {
-	&port_conflict, &privileged_port, &address_not_local, &fd_exhausted, &connect_failing, NULL,
+	&port_conflict,
+	&privileged_port,
+	&address_not_local,
+	&ephemeral_exhausted,
+	&ephemeral_pressure,
+	&fd_exhausted,
+	&connect_failing,
+	NULL,
 };
 
 #define WATCHED_MAX  1024                /* namespaces */

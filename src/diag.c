@@ -100,6 +100,7 @@ static void tell(const struct dump *dump, const struct inet_diag_msg *m, size_t 
 	s->inode = m->idiag_inode;
 	s->family = m->idiag_family;
 	s->proto = dump->q->proto;
+	d.fin_wait2 = d.time_wait && m->idiag_state == BPF_TCP_FIN_WAIT2;
 	/* A mini-socket in FIN_WAIT2 is TIME_WAIT to bind(): skc_state, not tw_substate, counts. */
 	s->state = d.time_wait ? BPF_TCP_TIME_WAIT : m->idiag_state;
 	if (s->state == TCP_BOUND_INACTIVE)

@@ -34,6 +34,7 @@ struct diag_sock {
 	uint32_t expires_ms; /* TIME_WAIT: how long it still lasts */
 	uint32_t quiet_ms;   /* with `info`: since the last segment that acknowledged something */
 	bool time_wait;      /* a mini-socket: FIN_WAIT2 or TIME_WAIT */
+	bool fin_wait2;      /* which of them */
 };
 
 typedef void diag_found_fn(void *arg, const struct diag_sock *s);

@@ -89,6 +89,12 @@ void finding_set__again(struct open_finding *o, struct detect *d, uint64_t now_n
 		tell(o, d, FINDING_UPDATE, now_ns);
 }
 
+void finding_set__hurry(struct open_finding *o, struct detect *d, uint64_t now_ns)
+{
+	if (o->f.count > o->emitted_count)
+		tell(o, d, FINDING_UPDATE, now_ns);
+}
+
 struct open_finding *finding_set__met(struct finding_set *s, struct detect *d,
 				      const struct finding *f)
 {

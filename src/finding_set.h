@@ -36,6 +36,8 @@ struct open_finding *finding_set__of_subject(const struct finding_set *s, uint64
  */
 struct open_finding *finding_set__met(struct finding_set *s, struct detect *d,
 				      const struct finding *f);
+/* Tells now what finding_set__met() kept for later: for what has become worse. Not if it has just told it. */
+void finding_set__hurry(struct open_finding *o, struct detect *d, uint64_t now_ns);
 /* Met again, with nothing new to say. */
 void finding_set__again(struct open_finding *o, struct detect *d, uint64_t now_ns);
 /* It is over. */

@@ -95,33 +95,35 @@ struct ask_port_use {
 	uint16_t rport;
 	uint16_t low, high; /* the socket's own range (IP_LOCAL_PORT_RANGE), 0: the namespace's */
 	uint8_t proto;
-	uint8_t exclusive; /* a port that nobody holds is wanted: bind() to port 0, UDP */
-	uint8_t users;     /* 1: who holds them too; costs a walk over all descriptors */
-	uint8_t pad[7];
+	uint8_t exclusive; /* one that nobody has on laddr is wanted: bind() to port 0, UDP */
+	uint8_t v6only;    /* exclusive: IPV6_V6ONLY, where laddr is :: */
+	uint8_t users;     /* 1: who has them too; costs a walk over all descriptors */
+	uint8_t pad[6];
 };
 
 #define PORT_USERS 8
 
-/* A process with sockets to the destination asked about (exclusive: with any in the range). */
 struct port_user {
 	struct ev_owner proc;
 	uint32_t uid;
-	uint32_t live;  /* sockets to it, not TIME_WAIT */
-	uint32_t bound; /* of those, how many hold a port that bind() gave them */
+	uint32_t live;  /* its sockets among port_use.live and .bound */
+	uint32_t bound; /* its connections among port_use.bound_first */
 	uint32_t pad;
 };
 
-/* All counts are of ports inside the range and not reserved. */
+/* Counts of ports inside the range and not reserved. used = live + time_wait + bound. */
 struct port_use {
 	uint32_t low, high; /* the range that counts */
 	uint32_t reserved;  /* ports of the range in ip_local_reserved_ports */
 	uint32_t capacity;  /* ports that could be used in all */
 	uint32_t used;      /* ports that cannot be had now */
-	uint32_t live; /* connections to the destination, not TIME_WAIT. exclusive: ports with a live socket */
-	uint32_t time_wait; /* ports only in TIME_WAIT, and not to be had again by tcp_tw_reuse */
-	uint32_t reusable;  /* ports in TIME_WAIT that tcp_tw_reuse gives to a connect() */
-	uint32_t bound; /* ports that bind() keeps from connect(), whatever they are for; needs `users` */
-	uint32_t tw_reuse;
+	uint32_t live; /* with a connection to the destination; exclusive: with any, UDP: any socket */
+	uint32_t time_wait; /* only in TIME_WAIT, and not to be had by tcp_tw_reuse */
+	uint32_t bound;     /* not of these, but kept by bind(); all only with `users` */
+	uint32_t bound_first; /* `users`: with a connection to anywhere whose port bind() chose before */
+	uint32_t reusable;  /* in TIME_WAIT, and tcp_tw_reuse gives them to a connect() */
+	uint32_t tw_reuse;  /* tcp_tw_reuse: 0 never, 1 always, 2 on loopback */
+	uint32_t own_netns; /* 1: the namespace is socklife's own */
 	uint32_t estimated; /* 1: not all of the kernel's sources could be asked */
 	uint32_t n_users;
 	struct port_user users[PORT_USERS]; /* most sockets first */
