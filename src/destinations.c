@@ -292,7 +292,9 @@ uint64_t destination__rate(const struct destination *d, uint64_t now_ns)
 		ns += d->second_before_ns;
 		n += d->in_second_before;
 	}
-	return ns ? (uint64_t)((double)n * 1e9 / (double)ns + 0.5) : 0;
+	if (ns < SECOND / 4)
+		ns = SECOND / 4; /* a few at once are no rate */
+	return (uint64_t)((double)n * 1e9 / (double)ns + 0.5);
 }
 
 uint64_t opener__opened(const struct opener *o)

@@ -28,6 +28,8 @@ struct shares {
 	struct share list[SHARES_MAX]; /* the most involved first */
 	size_t n;
 	uint64_t opened, opened_bound;
+	uint64_t opened_most; /* to one destination: */
+	const struct destination *most;
 };
 
 enum cure { CURE_POOL, CURE_TW_REUSE, CURE_BIND_NO_PORT, CURE_WIDEN, CURE_CLOSE, CURES };
@@ -94,6 +96,7 @@ static void add_openers(void *arg, struct destination *to)
 {
 	const struct opened_by *by = arg;
 	const struct ask_port_use *q = &by->e->q;
+	uint64_t opened = 0;
 	size_t i;
 
 	if (by->e->now_ns >= to->last_ns + 2 * MINUTE || to->key.netns != q->net.inode ||
@@ -105,7 +108,7 @@ static void add_openers(void *arg, struct destination *to)
 		const struct opener *o = &to->openers[i];
 		struct share *s = shares__of(by->shares, &o->proc, o->uid);
 
-		by->shares->opened += opener__opened(o);
+		opened += opener__opened(o);
 		by->shares->opened_bound += opener__bound(o);
 		if (!s)
 			continue;
@@ -113,6 +116,11 @@ static void add_openers(void *arg, struct destination *to)
 		s->opened_bound += opener__bound(o);
 		if (o->processes > s->processes)
 			s->processes = o->processes;
+	}
+	by->shares->opened += opened;
+	if (opened > by->shares->opened_most) {
+		by->shares->opened_most = opened;
+		by->shares->most = to;
 	}
 }
 
@@ -323,6 +331,12 @@ static void advise_bind_no_port(struct phrase *p, const struct telling *t)
 		phrase__add(
 			p, ": connect() then chooses the port, and each destination has its own %u",
 			t->e->use.capacity);
+	if (!t->shares.most || t->shares.opened_most * 10 < t->shares.opened * 9)
+		return;
+	phrase__add(p, "; to ");
+	phrase__address(p, t->shares.most->key.raddr, t->shares.most->key.rport);
+	phrase__add(p,
+		    ", where nearly all of them go, also keep connections open and use them again");
 }
 
 static void advise_widen(struct phrase *p, const struct telling *t)
@@ -393,7 +407,7 @@ static void say_call(struct phrase *p, const struct telling *t)
 
 static void say_range(struct phrase *p, const struct port_use *use)
 {
-	phrase__add(p, " ports of %u-%u", use->low, use->high);
+	phrase__add(p, " %u ports of %u-%u", use->capacity, use->low, use->high);
 	if (use->reserved)
 		phrase__add(p, " (%u more are reserved)", use->reserved);
 }
@@ -429,12 +443,18 @@ static void say_top(struct phrase *p, const struct telling *t)
 	if (!t->shares.n || !share__size(s))
 		return;
 	phrase__add(p, "; ");
+	if (share__size(s) * 2 < t->e->use.used) {
+		/* the kernel is ahead of the records, or others had it before the start */
+		phrase__add(p, "seen opening them: ");
+		say_share(p, s);
+		return;
+	}
 	say_share(p, s);
-	if (s->opened > s->live)
+	if (s->live >= s->opened)
+		phrase__add(p, " has %llu of them", (unsigned long long)s->live);
+	else
 		phrase__add(p, " opened %llu in the last two minutes",
 			    (unsigned long long)s->opened);
-	else
-		phrase__add(p, " has %llu", (unsigned long long)s->live);
 }
 
 /* Within a port of all: __inet_hash_connect passes over one where the range has an odd number of ports. */
@@ -453,11 +473,11 @@ static void say_exhausted(const struct telling *t)
 	if (!t->e->known)
 		return;
 	if (is_full(use))
-		phrase__add(&p, ": all %u", use->capacity);
+		phrase__add(&p, ": all");
 	else
-		phrase__add(&p, ": %u of %u", use->used, use->capacity);
+		phrase__add(&p, ": a moment later %u of the", use->used);
 	say_range(&p, use);
-	phrase__add(&p, is_full(use) ? " are in use" : " are in use a moment later");
+	phrase__add(&p, " are in use");
 	say_parts(&p, t->e);
 	say_top(&p, t);
 }
@@ -471,16 +491,15 @@ static void say_pressure(const struct telling *t, uint64_t seconds_left)
 	phrase__address(&p, t->e->q.raddr, t->e->q.rport);
 	phrase__add(&p, " from ");
 	say_addr(&p, t->e->q.laddr);
-	phrase__add(&p, " use %u %% of their local ports: %u of the %u", ephemeral__percent(use),
-		    use->used, use->capacity);
+	phrase__add(&p, " use %u %% of the", ephemeral__percent(use));
 	say_range(&p, use);
 	say_parts(&p, t->e);
-	if (seconds_left != UINT64_MAX && seconds_left)
-		phrase__add(&p, "; at %llu new ones a second the rest lasts %llu s",
-			    (unsigned long long)t->rate, (unsigned long long)seconds_left);
-	else if (!seconds_left)
-		phrase__add(&p, "; at %llu new ones a second the rest lasts less than 1 s",
-			    (unsigned long long)t->rate);
+	if (seconds_left != UINT64_MAX && use->used < use->capacity) {
+		phrase__add(&p, "; at %llu new ones a second the other %u last ",
+			    (unsigned long long)t->rate, use->capacity - use->used);
+		phrase__add(&p, seconds_left ? "%llu s" : "less than 1 s",
+			    (unsigned long long)seconds_left);
+	}
 	say_top(&p, t);
 }
 

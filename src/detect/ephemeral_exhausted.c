@@ -15,6 +15,8 @@
 
 extern const struct detector ephemeral_exhausted;
 
+static const uint8_t v4_any[ADDR_LEN] = { [10] = 0xff, [11] = 0xff };
+
 struct exhausted {
 	struct finding_set open; /* subject: what the record says; a failed connect() has no laddr */
 	struct destinations *all;
@@ -69,7 +71,9 @@ static struct ask_port_use question(const struct record *r)
 				  .proto = s->proto,
 				  .users = 1 };
 
-	memcpy(q.laddr, s->laddr, ADDR_LEN);
+	memcpy(q.laddr, r->type == RECORD_BIND ? r->u.bind->req_addr : s->laddr, ADDR_LEN);
+	if (s->family == AF_INET)
+		memcpy(q.laddr, v4_any, 12); /* an unbound socket that only sends has zeros there */
 	q.exclusive = r->type != RECORD_CONNECT || s->proto == IPPROTO_UDP;
 	q.v6only = s->options & OPT_V6ONLY ? 1 : 0;
 	if (!q.exclusive) {
@@ -80,7 +84,6 @@ static struct ask_port_use question(const struct record *r)
 		q.low = r->u.connect->range_low;
 		q.high = r->u.connect->range_high;
 	} else if (r->type == RECORD_BIND) {
-		memcpy(q.laddr, r->u.bind->req_addr, ADDR_LEN);
 		q.low = r->u.bind->range_low;
 		q.high = r->u.bind->range_high;
 	}
@@ -100,13 +103,13 @@ static uint64_t hash_question(uint64_t h, const struct ask_port_use *q)
 /* Which local address it was, only those that got a port can tell. */
 static void find_source(const struct exhausted *x, const struct record *r, struct ephemeral *e)
 {
-	static const uint8_t unspecified[ADDR_LEN], v4[ADDR_LEN] = { [10] = 0xff, [11] = 0xff };
+	static const uint8_t v6_any[ADDR_LEN];
 
 	if (e->q.exclusive)
 		return;
 	e->to = destinations__busiest(x->all, r->sock);
 	if (e->to &&
-	    (!memcmp(e->q.laddr, unspecified, ADDR_LEN) || !memcmp(e->q.laddr, v4, ADDR_LEN)))
+	    (!memcmp(e->q.laddr, v6_any, ADDR_LEN) || !memcmp(e->q.laddr, v4_any, ADDR_LEN)))
 		memcpy(e->q.laddr, e->to->key.laddr, ADDR_LEN);
 }
 
