@@ -16,6 +16,7 @@
 
 #define SERVER_PORT 7000 /* below every range that is used; the other destination is one more */
 #define MOST        19000
+#define BATCH       64
 
 #ifndef IP_LOCAL_PORT_RANGE
 #define IP_LOCAL_PORT_RANGE 51
@@ -24,7 +25,7 @@
 static const char *what, *then, *ip = "127.0.0.1", *to;
 static int count, more, hold, no_port, pause_us;
 static uint32_t range;
-static int fds[MOST], n_fds;
+static int fds[MOST], n_fds, closing[BATCH], n_closing;
 
 static int is(const char *word, const char *wanted)
 {
@@ -49,12 +50,22 @@ static void keep(int fd)
 	fds[n_fds++] = fd;
 }
 
-/* This end's FIN goes first; TIME_WAIT has begun when it returns. */
+/* Waits for the FINs of the other end: TIME_WAIT has begun when it returns. */
+static void finish_closing(void)
+{
+	while (n_closing) {
+		recv_end(closing[--n_closing]);
+		close(closing[n_closing]);
+	}
+}
+
+/* This end's FIN goes first. Several at a time: the server has to be waited for. */
 static void close_first(int fd)
 {
 	must(shutdown(fd, SHUT_WR), "shutdown");
-	recv_end(fd);
-	close(fd);
+	closing[n_closing++] = fd;
+	if (n_closing == BATCH)
+		finish_closing();
 }
 
 static void fill_one(void)
@@ -73,15 +84,40 @@ static void fill_one(void)
 		usleep(pause_us);
 }
 
+static void fill(int n)
+{
+	while (n--)
+		fill_one();
+	finish_closing();
+}
+
+/*
+ * Now and then a connect() gets the port of a connection that is just entering TIME_WAIT, so that the last one
+ * still finds a port.
+ */
+static void connect_fails(int fd)
+{
+	int ret, tries = 0;
+
+	while ((ret = try_connect(fd, to, SERVER_PORT)) == 0) {
+		if (!is(what, "time-wait") || ++tries > 8)
+			die("connect has found a port");
+		close_first(fd);
+		finish_closing();
+		fd = new_socket(SOCK_STREAM);
+	}
+	must_fail(ret, EADDRNOTAVAIL, "connect");
+	fact_sock("wanted", fd);
+	keep(fd);
+}
+
 static void want_another(void)
 {
 	int udp = !strncmp(then, "udp", 3), fd = new_socket(udp ? SOCK_DGRAM : SOCK_STREAM);
 	union address a;
 	socklen_t len = address_set(&a, to, SERVER_PORT);
 
-	if (is(then, "connect"))
-		must_fail(try_connect(fd, to, SERVER_PORT), EADDRNOTAVAIL, then);
-	else if (is(then, "fits"))
+	if (is(then, "fits"))
 		must(try_connect(fd, to, SERVER_PORT), then);
 	else if (is(then, "other"))
 		must(try_connect(fd, to, SERVER_PORT + 1), then);
@@ -105,14 +141,15 @@ static void filler(int server)
 	int i;
 
 	hear(server);
-	for (i = 0; i < count; i++)
-		fill_one();
-	want_another();
+	fill(count);
+	if (is(then, "connect"))
+		connect_fails(new_socket(SOCK_STREAM));
+	else
+		want_another();
 	fact("ready=1");
 	settle();
 	if (more && read(STDIN_FILENO, &byte, 1) == 1) {
-		for (i = 0; i < more; i++)
-			fill_one();
+		fill(more);
 		fact("more=1");
 	}
 	while (hold && read(STDIN_FILENO, &byte, 1) > 0)
