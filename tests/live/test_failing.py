@@ -116,6 +116,9 @@ def test_address_near_misses():
         refused_bind(where, "fe80::1", 8099, errno.EINVAL).no_findings()    # no scope
     with netns(net__ipv4__ip_nonlocal_bind=1) as where:
         refused_bind(where, "192.0.2.77", 8099, 0).no_findings()
+    with netns(net__ipv4__ip_local_port_range="40000 40001") as where:    # EADDRNOTAVAIL of a connect()
+        run = trigger("connect_no_ports", "2", where=where, text=False)
+        equal(run.findings("address_not_local") + run.findings("connect_failing"), [], "findings")
 
 
 # --- descriptors ---

@@ -273,10 +273,10 @@ static void memory_is_bounded(void **state)
 {
 	struct bench *b = *state;
 	char comm[COMM_LEN];
-	int i;
+	uint16_t i;
 
 	for (i = 0; i < 1500; i++) {
-		snprintf(comm, sizeof(comm), "server%d", i);
+		snprintf(comm, sizeof(comm), "server%u", i);
 		socket_fails(b, T0 + i, comm, -EMFILE);
 	}
 	assert_int_equal(b->by_status[FINDING_OPEN], 1500);
