@@ -113,7 +113,7 @@ struct open_finding *finding_set__met(struct finding_set *s, struct detect *d,
 	count = o->f.count;
 	o->f = *f;
 	o->f.first_ns = first_ns;
-	o->f.count = count + f->count;
+	o->f.count = f->gauge ? f->count : count + f->count;
 	if (f->last_ns >= o->emitted_ns + FINDING_UPDATE_NS)
 		tell(o, d, FINDING_UPDATE, f->last_ns);
 	return o;

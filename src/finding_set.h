@@ -32,7 +32,7 @@ struct open_finding *finding_set__of_subject(const struct finding_set *s, uint64
 /*
  * Met, at f->last_ns. With a key that is not open: opens it and tells, and the one longest not met is
  * closed where there are 1024. Else its message, evidence and holders replace those from before, `first_ns`
- * stays, `count` grows by f->count. NULL: no memory.
+ * stays, `count` grows by f->count (gauge: becomes it). NULL: no memory.
  */
 struct open_finding *finding_set__met(struct finding_set *s, struct detect *d,
 				      const struct finding *f);

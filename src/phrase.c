@@ -72,6 +72,14 @@ void phrase__owner(struct phrase *p, const struct ev_owner *o)
 	phrase__add(p, "%.*s (pid %u)", COMM_LEN, o->comm, o->tgid);
 }
 
+void phrase__inside(struct phrase *p, const struct netns_facts *in, uint32_t tgid)
+{
+	if (in->foreign && tgid)
+		phrase__add(p, "nsenter -t %u -n ", tgid);
+	else if (in->foreign)
+		phrase__add(p, "in its network namespace ");
+}
+
 const char *phrase__plural(uint64_t n)
 {
 	return n == 1 ? "" : "s";

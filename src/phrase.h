@@ -7,6 +7,7 @@
 #define SOCKLIFE_PHRASE_H
 
 #include <stddef.h>
+#include "kernel.h"
 #include "record.h"
 
 struct phrase {
@@ -27,6 +28,11 @@ void phrase__host(struct phrase *p, const uint8_t *addr);
 void phrase__address(struct phrase *p, const uint8_t *addr, uint16_t port);
 /* "nginx (pid 812)" */
 void phrase__owner(struct phrase *p, const struct ev_owner *o);
+/*
+ * How a command gets into the network namespace where it is not socklife's own: "nsenter -t PID -n ", with
+ * a process that is in it.
+ */
+void phrase__inside(struct phrase *p, const struct netns_facts *in, uint32_t tgid);
 /* "s" where n is not 1. */
 const char *phrase__plural(uint64_t n);
 

@@ -461,7 +461,7 @@ static void write_finding(struct sink_text *s, const struct finding *f)
 		buf__str(b, "; ");
 		buf__safe(b, f->advice, advice, false);
 	}
-	if (f->count > 1) {
+	if (f->count > 1 && !f->gauge) {
 		put_number(b, " (", f->count);
 		buf__str(b, " times)");
 	}
