@@ -106,6 +106,7 @@ static const struct {
 	[ASK_LISTENERS] = { sizeof(struct ask_netns), answer__listeners },
 	[ASK_CLOSE_WAIT] = { sizeof(struct ask_close_wait), answer__close_wait },
 	[ASK_PORT_USE] = { sizeof(struct ask_port_use), answer__port_use },
+	[ASK_RESERVED] = { sizeof(struct ask_netns), answer__reserved },
 	[ASK_FILES] = { sizeof(struct ask_files), answer__files },
 	[ASK_ADDRESS] = { sizeof(struct ask_address), answer__address },
 };

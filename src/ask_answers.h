@@ -23,6 +23,7 @@ answer_fn answer__netns;      /* ask_netns.c */
 answer_fn answer__listeners;  /* ask_netns.c */
 answer_fn answer__close_wait; /* ask_netns.c */
 answer_fn answer__port_use;   /* ask_ports.c */
+answer_fn answer__reserved;   /* ask_netns.c */
 answer_fn answer__files;      /* ask_files.c */
 answer_fn answer__address;    /* ask_address.c */
 

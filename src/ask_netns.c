@@ -4,13 +4,10 @@
  * (/proc/sys/net and /proc/thread-self/net are the reader's), its listeners' queues, its CLOSE_WAIT.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ask_answers.h"
 #include "diag.h"
@@ -24,14 +21,11 @@ struct settings_visit {
 
 static void read_reserved(const struct ask_netns *q, struct netns_facts *f)
 {
-	struct port_set *reserved = calloc(1, sizeof(*reserved));
+	struct port_set reserved = { 0 };
 
-	if (!reserved)
-		return;
-	sysctl__reserved_ports(reserved);
-	f->reserved = port_set__count(reserved, f->range_low, f->range_high);
-	f->port_reserved = q->port && port_set__has(reserved, q->port);
-	free(reserved);
+	sysctl__reserved_ports(&reserved);
+	f->reserved = port_set__count(&reserved, f->range_low, f->range_high);
+	f->port_reserved = q->port && port_set__has(&reserved, q->port);
 }
 
 static int read_settings(void *arg)
@@ -71,31 +65,67 @@ ssize_t answer__netns(struct ask *a, const void *question, void *answer, size_t 
 	err = netns__within(&v.q->net, read_settings, &v);
 	if (err)
 		return err;
+	facts.foreign = v.q->net.inode != netns__own();
 	memcpy(answer, &facts, sizeof(facts));
 	return sizeof(facts);
 }
 
-/* Fills an array of elements of one size, and drops what has no room. */
+static int read_list(void *arg)
+{
+	ssize_t n = sysctl__reserved_list(arg);
+
+	return n < 0 ? n : 0;
+}
+
+ssize_t answer__reserved(struct ask *a, const void *question, void *answer, size_t max)
+{
+	const struct ask_netns *q = question;
+	char *list = NULL;
+	ssize_t n;
+
+	(void)a;
+	n = netns__within(&q->net, read_list, &list);
+	if (!n)
+		n = strlen(list);
+	if (n > 0 && (size_t)n <= max)
+		memcpy(answer, list, n);
+	else if (n > 0)
+		n = -ENOSPC;
+	free(list);
+	return n;
+}
+
+#define LISTED_MAX (1u << 20)
+
+/* What was found, of elements of one size. The answer gets as many as have room in it, the first ones. */
 struct listing {
 	const struct netns_ref *net;
 	const struct diag_query *query;
 	diag_found_fn *found;
-	unsigned char *out;
-	size_t n, max, size;
+	unsigned char *list;
+	size_t n, room, size;
 	uint32_t over_ms;
+	bool failed;
 };
 
-static void *listing__add(struct listing *l, struct ev_sock *sock)
+/* A zeroed element, or NULL. */
+static void *listing__add(struct listing *l)
 {
-	void *new;
+	unsigned char *more;
+	size_t room;
 
-	sock->netns = l->net->inode;
-	sock->netns_cookie = l->net->cookie;
-	if (l->n == l->max)
-		return NULL;
-	new = l->out + l->n++ * l->size;
-	memset(new, 0, l->size);
-	return new;
+	if (l->n == l->room) {
+		room = l->room ? l->room * 2 : 64;
+		more = room <= LISTED_MAX ? reallocarray(l->list, room, l->size) : NULL;
+		l->failed |= !more;
+		if (!more)
+			return NULL;
+		l->list = more;
+		l->room = room;
+	}
+	more = l->list + l->n++ * l->size;
+	memset(more, 0, l->size);
+	return more;
 }
 
 static int listing__read(void *arg)
@@ -108,29 +138,34 @@ static int listing__read(void *arg)
 static ssize_t listing__answer(struct listing *l, void *answer, size_t max,
 			       int (*compare)(const void *a, const void *b))
 {
+	size_t n = max / l->size;
 	int err;
 
-	l->out = answer;
-	l->max = max / l->size;
 	err = netns__within(l->net, listing__read, l);
-	if (err)
-		return err;
-	if (l->n)
-		qsort(answer, l->n, l->size, compare);
-	return l->n * l->size;
+	if (!err && !l->n && l->failed)
+		err = -ENOMEM;
+	if (!err && l->n) {
+		qsort(l->list, l->n, l->size, compare);
+		n = l->n < n ? l->n : n;
+		memcpy(answer, l->list, n * l->size);
+	}
+	free(l->list);
+	return err ? err : (ssize_t)(l->n ? n * l->size : 0);
 }
 
 static void found_listener(void *arg, const struct diag_sock *d)
 {
-	struct ev_sock sock = d->sock;
 	struct listener_queue *new;
+	struct listing *l = arg;
 
 	if (!d->rqueue && !d->drops)
 		return;
-	new = listing__add(arg, &sock);
+	new = listing__add(l);
 	if (!new)
 		return;
-	new->sock = sock;
+	new->sock = d->sock;
+	new->sock.netns = l->net->inode;
+	new->sock.netns_cookie = l->net->cookie;
 	new->length = d->rqueue;
 	new->limit = d->wqueue;
 	new->drops = d->drops;
@@ -165,16 +200,22 @@ ssize_t answer__listeners(struct ask *a, const void *question, void *answer, siz
 
 static void found_close_wait(void *arg, const struct diag_sock *d)
 {
-	struct ev_sock sock = d->sock;
+	const struct ev_sock *s = &d->sock;
 	struct listing *l = arg;
 	struct close_waiter *new;
 
 	if (d->quiet_ms < l->over_ms)
 		return;
-	new = listing__add(l, &sock);
+	new = listing__add(l);
 	if (!new)
 		return;
-	new->sock = sock;
+	new->cookie = s->cookie;
+	memcpy(new->laddr, s->laddr, ADDR_LEN);
+	memcpy(new->raddr, s->raddr, ADDR_LEN);
+	new->lport = s->lport;
+	new->rport = s->rport;
+	new->family = s->family;
+	new->queued = !s->inode; /* no file yet: sk_socket comes with accept() (sock_graft) */
 	new->age_ms = d->quiet_ms;
 	new->uid = d->uid;
 }
@@ -185,7 +226,7 @@ static int older_first(const void *a, const void *b)
 
 	if (x->age_ms != y->age_ms)
 		return x->age_ms > y->age_ms ? -1 : 1;
-	return x->sock.cookie < y->sock.cookie ? -1 : x->sock.cookie > y->sock.cookie;
+	return x->cookie < y->cookie ? -1 : x->cookie > y->cookie;
 }
 
 ssize_t answer__close_wait(struct ask *a, const void *question, void *answer, size_t max)

@@ -33,6 +33,7 @@ const struct detector *const detectors[] = {
 struct detect {
 	const struct kernel *kernel;
 	const struct wall *wall;
+	struct detect_config config;
 	finding_fn *emit;
 	void *arg;
 	size_t current; /* whose hook runs */
@@ -54,6 +55,7 @@ struct detect *detect__new(const struct kernel *k, const struct wall *wall, find
 		return NULL;
 	d->kernel = k;
 	d->wall = wall;
+	d->config.close_wait_ns = CLOSE_WAIT_DEFAULT_NS;
 	d->emit = emit;
 	d->arg = arg;
 	for (i = 0; i < DETECTORS; i++) {
@@ -71,6 +73,11 @@ struct detect *detect__new(const struct kernel *k, const struct wall *wall, find
 static bool watched__is(const struct watched *w, const struct ev_sock *s)
 {
 	return w->net.inode == s->netns && w->net.cookie == s->netns_cookie;
+}
+
+void detect__configure(struct detect *d, const struct detect_config *c)
+{
+	d->config = *c;
 }
 
 static struct watched *watched__find(struct detect *d, const struct ev_sock *s)
@@ -211,6 +218,11 @@ const struct kernel *detect__kernel(const struct detect *d)
 const struct wall *detect__wall(const struct detect *d)
 {
 	return d->wall;
+}
+
+const struct detect_config *detect__config(const struct detect *d)
+{
+	return &d->config;
 }
 
 void detect__emit(struct detect *d, const struct finding *f)

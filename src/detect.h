@@ -20,6 +20,14 @@ struct watched {
 	uint64_t polled_ns; /* when the facts were read */
 };
 
+/* What the user chose. Part of a capture: nothing but fixed-width numbers. */
+struct detect_config {
+	uint64_t close_wait_ns; /* --close-wait: CLOSE_WAIT for so long is a leak */
+	uint64_t chosen;        /* 1: filters choose sockets, and the others are not told of */
+};
+
+#define CLOSE_WAIT_DEFAULT_NS (60 * 1000000000ull)
+
 struct detector {
 	const char *id;
 	enum severity severity;
@@ -41,6 +49,8 @@ typedef void finding_fn(void *arg, const struct finding *f);
 /* Detectors with their state. Findings go to `emit`; the finding is only valid during the call. NULL: ENOMEM. */
 struct detect *detect__new(const struct kernel *k, const struct wall *wall, finding_fn *emit,
 			   void *arg);
+/* Before the first record; else the defaults hold. */
+void detect__configure(struct detect *d, const struct detect_config *c);
 void detect__record(struct detect *d, const struct record *r);
 void detect__tick(struct detect *d, uint64_t now_ns);
 void detect__end(struct detect *d, uint64_t now_ns);
@@ -51,6 +61,7 @@ const uint64_t *detect__counts(const struct detect *d);
 /* For detectors: */
 const struct kernel *detect__kernel(const struct detect *d);
 const struct wall *detect__wall(const struct detect *d);
+const struct detect_config *detect__config(const struct detect *d);
 void detect__emit(struct detect *d, const struct finding *f);
 /* FNV-1a, to build keys: start from detect__hash(0, ...) */
 uint64_t detect__hash(uint64_t h, const void *data, size_t len);

@@ -23,6 +23,8 @@ enum question {
 	ASK_PORT_USE,   /* question: struct ask_port_use. answer: struct port_use */
 	ASK_FILES,      /* question: struct ask_files. answer: struct file_use */
 	ASK_ADDRESS,    /* question: struct ask_address. answer: struct address_facts */
+	ASK_RESERVED, /* question: struct ask_netns. answer: ip_local_reserved_ports as text, no NUL */
+	ASK_SOCKET, /* question: struct ask_socket. answer: struct known_socket, from the table */
 	QUESTIONS
 };
 
@@ -62,12 +64,12 @@ struct netns_facts {
 	uint32_t has_conntrack; /* 1: the next two are known */
 	uint32_t conntrack;     /* nf_conntrack_count */
 	uint32_t max_conntrack; /* nf_conntrack_max; 0: no limit */
-	uint32_t pad;
+	uint32_t foreign;       /* 1: not the namespace that socklife runs in */
 };
 
 /* A listener whose queue is not empty or that has dropped connections. The fullest first. */
 struct listener_queue {
-	struct ev_sock sock; /* owner: the table's, 0 where it does not know the socket */
+	struct ev_sock sock; /* without owner: ASK_SOCKET has it */
 	uint32_t length;     /* connections waiting for accept() */
 	uint32_t limit;      /* the effective backlog; the queue takes one more than it */
 	uint32_t drops;      /* since it was made; wraps */
@@ -80,9 +82,16 @@ struct ask_close_wait {
 	uint32_t pad;
 };
 
-/* A socket in CLOSE_WAIT: the peer has closed, this end has not. The oldest first. */
+/*
+ * A socket in CLOSE_WAIT: the peer has closed, this end has not. The oldest first. Small, since a leak
+ * has many.
+ */
 struct close_waiter {
-	struct ev_sock sock; /* owner: the table's, 0 where it does not know the socket */
+	uint64_t cookie;
+	uint8_t laddr[ADDR_LEN], raddr[ADDR_LEN];
+	uint16_t lport, rport;
+	uint16_t family;
+	uint16_t queued; /* 1: no accept() has taken it yet */
 	uint32_t age_ms; /* since the last segment that acknowledged something: at least so long */
 	uint32_t uid;    /* of the socket */
 };
@@ -162,6 +171,23 @@ struct address_facts {
 	uint32_t ipv6_disabled; /* net.ipv6.conf.all.disable_ipv6, or lo's for a loopback address */
 	uint32_t nonlocal_bind; /* ip_nonlocal_bind of the address's family */
 	char device[16];        /* name of the interface, "" for none */
+};
+
+/* What the table knows of an open socket. */
+struct ask_socket {
+	uint64_t cookie;
+	uint64_t netns_cookie;
+	uint16_t queued_on; /* where it is not known: its owner is that of the listener on this port. 0: none */
+	uint8_t pad[6];
+};
+
+/* -ENOENT: the table does not know it. */
+struct known_socket {
+	struct ev_sock sock;
+	struct ev_actor actor; /* the owner, tgid 0: not known */
+	uint64_t since_ns;     /* listening, else connected, else bound, else first seen */
+	uint32_t uid_known;    /* actor's uid and cgroup are known too */
+	uint32_t options_known;
 };
 
 /* Bytes of answer put into `answer`, at most `max` (a whole number of elements), or -errno. */

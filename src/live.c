@@ -143,6 +143,8 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 		.table_size = o->table_size,
 		.count = o->count,
 		.verbose = o->verbose,
+		.detect = { .close_wait_ns = o->close_wait_ns,
+			    .chosen = o->command || o->sockets.on || o->sockets.follow },
 	};
 	struct kernel kernel = { .ask = ask__answer };
 	struct sink_config sink = {

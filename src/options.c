@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "command.h"
+#include "detect.h"
 #include "log.h"
 #include "options.h"
 #include "parse.h"
@@ -228,6 +229,7 @@ int options__parse(struct options *o, const struct command *cmd, int argc, char 
 	memset(o, 0, sizeof(*o));
 	o->ring_size = RING_SIZE_DEFAULT;
 	o->table_size = TABLE_SIZE_DEFAULT;
+	o->close_wait_ns = CLOSE_WAIT_DEFAULT_NS;
 	fill_getopt(&tables, cmd);
 	opterr = 0;
 	optind = 0; /* glibc: start anew, also after a run with another ordering */

@@ -65,6 +65,7 @@ struct options {
 	int n_operands;
 	struct socket_filter sockets;
 	struct record_filter records;
+	uint64_t close_wait_ns; /* CLOSE_WAIT for so long is a leak */
 };
 
 struct command;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cgroup_cache.h"
-#include "detect.h"
 #include "pipeline.h"
 #include "sock_table.h"
 
@@ -90,25 +89,18 @@ static ssize_t complete_holders(struct pipeline *p, const struct ask_holders *q,
 	return all.n ? (ssize_t)(all.n * sizeof(*list)) : n;
 }
 
-static void complete_owner(const struct pipeline *p, struct ev_sock *s)
+/* Of the table alone: no capture needs to keep it. */
+static ssize_t answer_socket(const struct pipeline *p, const void *question, size_t len, void *buf,
+			     size_t max)
 {
-	terminate(s->owner.comm, sizeof(s->owner.comm));
-	sock_table__owner(p->table, s->cookie, &s->owner);
-}
+	struct known_socket known = { 0 };
 
-/* sock_diag knows no process: the table does. */
-static void complete_owners(const struct pipeline *p, enum question q, void *buf, ssize_t n)
-{
-	struct listener_queue *queues = buf;
-	struct close_waiter *waiters = buf;
-	ssize_t i;
-
-	if (q == ASK_LISTENERS)
-		for (i = 0; i < n / (ssize_t)sizeof(*queues); i++)
-			complete_owner(p, &queues[i].sock);
-	if (q == ASK_CLOSE_WAIT)
-		for (i = 0; i < n / (ssize_t)sizeof(*waiters); i++)
-			complete_owner(p, &waiters[i].sock);
+	if (len != sizeof(struct ask_socket) || max < sizeof(known))
+		return -EINVAL;
+	if (!sock_table__known(p->table, question, &known))
+		return -ENOENT;
+	memcpy(buf, &known, sizeof(known));
+	return sizeof(known);
 }
 
 static void tame_users(struct port_use *use)
@@ -124,15 +116,18 @@ static void tame_users(struct port_use *use)
 static ssize_t answer(void *arg, enum question q, const void *question, size_t len, void *buf,
 		      size_t max)
 {
+	struct capture_answer head = { .question = q };
 	struct pipeline *p = arg;
-	ssize_t n = kernel__ask(&p->source, q, question, len, buf, max);
-	struct capture_answer head = { .question = q, .result = n };
+	ssize_t n;
 
+	if (q == ASK_SOCKET)
+		return answer_socket(p, question, len, buf, max);
+	n = kernel__ask(&p->source, q, question, len, buf, max);
+	head.result = n;
 	if (p->capture)
 		capture__put(p->capture, CAPTURE_ANSWER, &head, sizeof(head), buf, n > 0 ? n : 0);
 	if (q == ASK_HOLDERS)
 		n = complete_holders(p, question, buf, n, max);
-	complete_owners(p, q, buf, n);
 	if (q == ASK_PORT_USE && n == sizeof(struct port_use))
 		tame_users(buf);
 	if (q == ASK_ADDRESS && n == sizeof(struct address_facts))
@@ -228,6 +223,8 @@ struct pipeline *pipeline__new(const struct pipeline_config *c, const struct ker
 	p->table = sock_table__new(c->table_size);
 	p->cgroups = cgroup_cache__new(&p->kernel);
 	p->detect = detect__new(&p->kernel, &p->config.wall, on_finding, p);
+	if (p->detect)
+		detect__configure(p->detect, &c->detect);
 	if (p->table && p->cgroups && p->detect)
 		return p;
 	pipeline__free(p);

@@ -8,6 +8,7 @@
 #define SOCKLIFE_PIPELINE_H
 
 #include "capture.h"
+#include "detect.h"
 #include "kernel.h"
 #include "options.h"
 #include "record.h"
@@ -18,6 +19,7 @@ struct pipeline_config {
 	struct start start;
 	struct wall wall;
 	struct record_filter filter;
+	struct detect_config detect;
 	uint64_t table_size;
 	uint64_t count; /* stop after so many events; 0: never */
 	uint32_t verbose;

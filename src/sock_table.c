@@ -513,12 +513,37 @@ uint64_t sock_table__since(const struct sock_table *t, uint64_t cookie)
 	return e->bound_ns ? e->bound_ns : e->first_ns;
 }
 
-void sock_table__owner(const struct sock_table *t, uint64_t cookie, struct ev_owner *owner)
+static void fill_known(const struct sock_table *t, const struct entry *e,
+		       struct known_socket *known)
 {
-	const struct entry *e = find(t, cookie);
+	known->actor.proc = e->sock.owner;
+	if (same_process(&e->actor.proc, &e->sock.owner)) {
+		known->actor = e->actor;
+		known->uid_known = 1;
+	}
+	known->sock = e->sock;
+	known->since_ns = sock_table__since(t, e->sock.cookie);
+	known->options_known = e->options_known;
+}
 
-	if (e && e->sock.owner.tgid)
-		*owner = e->sock.owner;
+/* Nothing tells of a connection before accept() takes it: it is its listener's. */
+bool sock_table__known(const struct sock_table *t, const struct ask_socket *q,
+		       struct known_socket *known)
+{
+	const struct ev_sock child = { .lport = q->queued_on, .netns_cookie = q->netns_cookie };
+	const struct entry *e = find(t, q->cookie);
+
+	if (e) {
+		fill_known(t, e, known);
+		return true;
+	}
+	e = q->queued_on ? listener_for(t, &child) : NULL;
+	if (!e)
+		return false;
+	fill_known(t, e, known);
+	memset(&known->sock, 0, sizeof(known->sock));
+	known->since_ns = known->options_known = 0;
+	return true;
 }
 
 void sock_table__holders(const struct sock_table *t, const struct ask_holders *q,

@@ -38,8 +38,9 @@ size_t sock_table__count(const struct sock_table *t);
 uint64_t sock_table__evicted(const struct sock_table *t);
 /* Since when a socket listens, else is bound or known; 0: not in the table. */
 uint64_t sock_table__since(const struct sock_table *t, uint64_t cookie);
-/* The owner of a socket; *owner stays where the table does not know one. */
-void sock_table__owner(const struct sock_table *t, uint64_t cookie, struct ev_owner *owner);
+/* All that is known of a socket, for ASK_SOCKET. False: nothing, *known is untouched. */
+bool sock_table__known(const struct sock_table *t, const struct ask_socket *q,
+		       struct known_socket *known);
 /*
  * The open sockets with this local port: for those that the kernel has meanwhile let go. uid and
  * process are the owner's, as far as known; user and since_ns stay empty.

@@ -2,58 +2,76 @@
 #include "sysctl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static FILE *open_setting(const char *name)
+#define LIST_SHORT 4096
+#define LIST_LONG  (256u << 10) /* every other port: 32768 of 5 digits and a comma */
+
+/*
+ * All of a file in one read(): the handler of a list (proc_do_large_bitmap) answers only the first one,
+ * and cuts what has no room in it. Length without the newline, or -errno; ends with a NUL.
+ */
+static ssize_t read_file(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, size - 1);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	if (n > 0 && buf[n - 1] == '\n')
+		n--;
+	if (n >= 0)
+		buf[n] = '\0';
+	return n;
+}
+
+static ssize_t read_setting(const char *name, char *buf, size_t size)
 {
 	char path[128];
 
 	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	return fopen(path, "re");
+	return read_file(path, buf, size);
 }
 
 uint64_t sysctl__number(const char *name, uint64_t fallback)
 {
-	FILE *f = open_setting(name);
-	unsigned long long value;
+	char text[64], *end;
+	uint64_t value;
 
-	if (!f)
+	if (read_setting(name, text, sizeof(text)) <= 0)
 		return fallback;
-	if (fscanf(f, "%llu", &value) != 1)
-		value = fallback;
-	fclose(f);
-	return value;
+	value = strtoull(text, &end, 10);
+	return end == text ? fallback : value;
 }
 
 int sysctl__port_range(uint32_t *low, uint32_t *high)
 {
-	FILE *f = open_setting("net/ipv4/ip_local_port_range");
-	int n;
+	char text[64];
+	ssize_t n = read_setting("net/ipv4/ip_local_port_range", text, sizeof(text));
 
-	if (!f)
-		return -errno;
-	n = fscanf(f, "%u %u", low, high);
-	fclose(f);
-	return n == 2 ? 0 : -EPROTO;
+	if (n < 0)
+		return n;
+	return sscanf(text, "%u %u", low, high) == 2 ? 0 : -EPROTO;
 }
 
 uint32_t sysctl__time_wait(void)
 {
-	FILE *f = fopen("/proc/thread-self/net/sockstat", "re");
-	char line[256], *at;
-	uint32_t n = 0;
+	const char *tcp, *at;
+	char text[1024];
 
-	if (!f)
+	if (read_file("/proc/thread-self/net/sockstat", text, sizeof(text)) <= 0)
 		return 0;
-	while (fgets(line, sizeof(line), f)) {
-		at = strncmp(line, "TCP:", 4) ? NULL : strstr(line, " tw ");
-		if (at)
-			n = strtoul(at + 4, NULL, 10);
-	}
-	fclose(f);
-	return n;
+	tcp = strstr(text, "\nTCP:");
+	at = tcp ? strstr(tcp, " tw ") : NULL;
+	return at ? strtoul(at + strlen(" tw "), NULL, 10) : 0;
 }
 
 void port_set__add(struct port_set *set, uint16_t port)
@@ -70,28 +88,59 @@ uint32_t port_set__count(const struct port_set *set, uint32_t low, uint32_t high
 {
 	uint32_t n = 0, port;
 
-	for (port = low; port <= high && port <= UINT16_MAX; port++)
-		n += port_set__has(set, port);
+	for (port = low; port <= high && port <= UINT16_MAX;) {
+		if (port % 64 == 0 && port + 63 <= high && port + 63 <= UINT16_MAX) {
+			n += __builtin_popcountll(set->words[port / 64]);
+			port += 64;
+		} else {
+			n += port_set__has(set, port++);
+		}
+	}
 	return n;
 }
 
-/* "80,1000-1010,5000", of any length. */
+ssize_t sysctl__reserved_list(char **list)
+{
+	size_t size = LIST_SHORT;
+	char *text;
+	ssize_t n;
+
+	for (;;) {
+		text = malloc(size);
+		if (!text)
+			return -ENOMEM;
+		n = read_setting("net/ipv4/ip_local_reserved_ports", text, size);
+		/* near its end a port may have been cut */
+		if (n < (ssize_t)size - 16 || size == LIST_LONG)
+			break;
+		free(text);
+		size = LIST_LONG;
+	}
+	if (n < 0)
+		free(text);
+	else
+		*list = text;
+	return n;
+}
+
+/* "80,1000-1010,5000" */
 int sysctl__reserved_ports(struct port_set *set)
 {
-	FILE *f = open_setting("net/ipv4/ip_local_reserved_ports");
-	unsigned int low, high;
+	unsigned long low, high;
+	char *list, *at, *end;
+	ssize_t n = sysctl__reserved_list(&list);
 
-	if (!f)
-		return -errno;
-	while (fscanf(f, "%u", &low) == 1) {
-		high = low;
-		if (fscanf(f, "-%u", &high) != 1)
-			high = low;
+	if (n < 0)
+		return n;
+	for (at = list; *at; at = *end == ',' ? end + 1 : end) {
+		low = high = strtoul(at, &end, 10);
+		if (end == at)
+			break;
+		if (*end == '-')
+			high = strtoul(end + 1, &end, 10);
 		for (; low <= high && low <= UINT16_MAX; low++)
 			port_set__add(set, low);
-		if (fscanf(f, " ,") == EOF)
-			break;
 	}
-	fclose(f);
+	free(list);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* /proc/sys/NAME as a number, or `fallback` where there is no such setting. */
 uint64_t sysctl__number(const char *name, uint64_t fallback);
@@ -20,7 +21,9 @@ struct port_set {
 	uint64_t words[65536 / 64];
 };
 
-/* Adds net.ipv4.ip_local_reserved_ports. 0 or -errno. */
+/* net.ipv4.ip_local_reserved_ports as text in *list, to be freed. Its length or -errno. */
+ssize_t sysctl__reserved_list(char **list);
+/* Adds what is in it. 0 or -errno. */
 int sysctl__reserved_ports(struct port_set *set);
 void port_set__add(struct port_set *set, uint16_t port);
 bool port_set__has(const struct port_set *set, uint16_t port);
