@@ -9,8 +9,14 @@ extern const struct detector privileged_port;
 extern const struct detector address_not_local;
 extern const struct detector ephemeral_exhausted;
 extern const struct detector ephemeral_pressure;
+extern const struct detector accept_queue_full;
+extern const struct detector close_wait_leak;
+extern const struct detector time_wait_pressure;
 extern const struct detector fd_exhausted;
 extern const struct detector connect_failing;
+extern const struct detector conntrack_full;
+extern const struct detector port_in_ephemeral_range;
+extern const struct detector port_shared;
 
 /* In the order of docs/findings.md. */
 const struct detector *const detectors[] = {
@@ -19,8 +25,14 @@ const struct detector *const detectors[] = {
 	&address_not_local,
 	&ephemeral_exhausted,
 	&ephemeral_pressure,
+	&accept_queue_full,
+	&close_wait_leak,
+	&time_wait_pressure,
 	&fd_exhausted,
 	&connect_failing,
+	&conntrack_full,
+	&port_in_ephemeral_range,
+	&port_shared,
 	NULL,
 };
 
