@@ -188,7 +188,8 @@ ssize_t answer__listeners(struct ask *a, const void *question, void *answer, siz
 	const struct ask_netns *q = question;
 	const struct diag_query query = { .proto = IPPROTO_TCP,
 					  .states = 1u << BPF_TCP_LISTEN,
-					  .memory = true };
+					  .memory = true,
+					  .one_walk = true };
 	struct listing l = { .net = &q->net,
 			     .query = &query,
 			     .found = found_listener,
@@ -234,7 +235,8 @@ ssize_t answer__close_wait(struct ask *a, const void *question, void *answer, si
 	const struct ask_close_wait *q = question;
 	const struct diag_query query = { .proto = IPPROTO_TCP,
 					  .states = 1u << BPF_TCP_CLOSE_WAIT,
-					  .info = true };
+					  .info = true,
+					  .one_walk = true };
 	struct listing l = { .net = &q->net,
 			     .query = &query,
 			     .found = found_close_wait,

@@ -52,6 +52,7 @@ struct detect {
 	bool ended;
 	struct watched *watched; /* namespaces, in the order of their coming */
 	size_t n_watched, room;
+	size_t next_poll;
 	size_t recent; /* the last record's: mostly the next one's too */
 	void *states[DETECTORS];
 	uint64_t counts[DETECTORS];
@@ -160,17 +161,21 @@ static void poll_detectors(struct detect *d, const struct watched *w, uint64_t n
 /* A namespace that can be entered no more is forgotten: with its next record it is back. */
 static void poll_namespaces(struct detect *d, uint64_t now_ns)
 {
-	size_t i = 0, polls = 0;
+	size_t left = d->n_watched, polls = 0;
 
-	while (i < d->n_watched && polls < POLLS_MAX) {
-		struct watched *w = &d->watched[i];
-		struct ask_netns q = { .net = w->net };
+	/* goes on where it stopped: with more that are due than can be read, each has its turn */
+	for (; left && polls < POLLS_MAX; left--) {
+		struct watched *w;
+		struct ask_netns q;
 		ssize_t n;
 
+		d->next_poll = d->next_poll < d->n_watched ? d->next_poll : 0;
+		w = &d->watched[d->next_poll];
 		if (w->last_ns <= w->polled_ns && now_ns < w->polled_ns + IDLE_POLL_NS) {
-			i++;
+			d->next_poll++;
 			continue;
 		}
+		q = (struct ask_netns){ .net = w->net };
 		n = kernel__ask(d->kernel, ASK_NETNS, &q, sizeof(q), &w->facts, sizeof(w->facts));
 		polls++;
 		w->polled_ns = now_ns;
@@ -179,7 +184,7 @@ static void poll_namespaces(struct detect *d, uint64_t now_ns)
 			continue;
 		}
 		poll_detectors(d, w, now_ns);
-		i++;
+		d->next_poll++;
 	}
 }
 

@@ -214,6 +214,29 @@ static int request(int fd, const struct diag_query *q, uint8_t family)
 	return send(fd, &r, len, 0) == (ssize_t)len ? 0 : -errno;
 }
 
+/*
+ * The request of before sock_diag is answered in one walk over the hash, whatever the family
+ * (inet_diag_dump_compat); its AF_UNSPEC has no other way in.
+ */
+static int request_any(int fd, const struct diag_query *q)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req req;
+	} r = {
+		.head = { .nlmsg_len = sizeof(r),
+			  .nlmsg_type = TCPDIAG_GETSOCK,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.req = { .idiag_states = q->states },
+	};
+
+	if (q->info)
+		r.req.idiag_ext |= 1u << (INET_DIAG_INFO - 1);
+	if (q->memory)
+		r.req.idiag_ext |= 1u << (INET_DIAG_SKMEMINFO - 1);
+	return send(fd, &r, sizeof(r), 0) == sizeof(r) ? 0 : -errno;
+}
+
 /* One datagram of a dump: 0 where more is to come, 1 at its end, or -errno. */
 static int read_answer(const struct dump *dump, const char *buf, size_t got)
 {
@@ -245,7 +268,7 @@ static int dump_family(const struct dump *dump, int fd, uint8_t family)
 	ssize_t got;
 	int err;
 
-	err = request(fd, dump->q, family);
+	err = family == AF_UNSPEC ? request_any(fd, dump->q) : request(fd, dump->q, family);
 	while (!err) {
 		got = recv(fd, buf, sizeof(buf), MSG_TRUNC);
 		if (got > 0 && (size_t)got <= sizeof(buf))
@@ -259,8 +282,11 @@ static int dump_family(const struct dump *dump, int fd, uint8_t family)
 int diag__dump(int fd, const struct diag_query *q, diag_found_fn *found, void *arg)
 {
 	struct dump dump = { .q = q, .found = found, .arg = arg };
-	int err = dump_family(&dump, fd, AF_INET);
+	int err;
 
+	if (q->one_walk)
+		return dump_family(&dump, fd, AF_UNSPEC);
+	err = dump_family(&dump, fd, AF_INET);
 	return err ? err : dump_family(&dump, fd, AF_INET6);
 }
 

@@ -22,6 +22,7 @@ struct diag_query {
 	const uint8_t *raddr; /* ADDR_LEN, v4-mapped for IPv4: also that of an IPv6 socket */
 	bool info;            /* tcp_info too: costs about 1 us a socket */
 	bool memory;          /* drops */
+	bool one_walk;        /* TCP, no filter: both families in any order, in half the time */
 };
 
 struct diag_sock {
