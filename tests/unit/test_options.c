@@ -221,6 +221,7 @@ static const struct sample {
 	{ "slower", "500ms", NULL },
 	{ "output", "/tmp/a file", NULL },
 	{ "timeout", "30d", NULL },
+	{ "close-wait", "5m", NULL },
 	{ "count", "18446744073709551615", NULL },
 	{ "capture", "x.cap", NULL },
 	{ "ring-size", "1G", NULL },
@@ -254,6 +255,7 @@ static const struct sample {
 	{ "slower", "500", NULL },
 	{ "output", "", NULL },
 	{ "timeout", "0ms", NULL },
+	{ "close-wait", "0s", NULL },
 	{ "count", "0", NULL },
 	{ "count", "18446744073709551616", NULL },
 	{ "capture", "", NULL },
@@ -322,6 +324,7 @@ static void test_defaults(void **state)
 	assert_true(o.sockets.tcp && o.sockets.udp && o.sockets.ipv4 && o.sockets.ipv6);
 	assert_true(!o.json && !o.utc && !o.states && !o.no_snapshot && !o.verbose);
 	assert_true(!o.output && !o.capture && !o.user && !o.command && !o.n_operands);
+	assert_true(o.close_wait_ns == 60000000000);
 	assert_true(!o.timeout_ns && !o.count && !o.sockets.on && !o.records.events);
 	assert_null(o.operands[0]);
 	/* What the help prints as default is what it is. */

@@ -785,6 +785,36 @@ static void model_that_collides(void **state)
 	run_model(MODEL_MAX, 2000, 1ull << 54); /* 1024 cookies, the slots of a few */
 }
 
+/* --- what is asked of one socket --- */
+
+static void known_sockets(void **state)
+{
+	const struct ask_socket listening = { .cookie = 7, .netns_cookie = 1 };
+	const struct ask_socket queued = { .cookie = 99, .netns_cookie = 1, .queued_on = 80 };
+	const struct ask_socket elsewhere = { .cookie = 99, .netns_cookie = 2, .queued_on = 80 };
+	const struct ask_socket other = { .cookie = 99, .netns_cookie = 1 };
+	struct known_socket k = { 0 };
+
+	listener(*state, 7, NGINX);
+	assert_true(sock_table__known(*state, &listening, &k));
+	assert_int_equal(k.sock.lport, 80);
+	assert_int_equal(k.actor.proc.tgid, NGINX);
+	assert_int_equal(k.actor.uid, 33);
+	assert_true(k.uid_known && k.options_known);
+	assert_int_equal(k.since_ns, T0);
+	memset(&k, 0, sizeof(k));
+	assert_false(sock_table__known(*state, &other, &k));
+	assert_false(sock_table__known(*state, &elsewhere, &k));
+	assert_int_equal(k.actor.proc.tgid, 0);
+	assert_true(sock_table__known(*state, &queued, &k));
+	assert_int_equal(k.actor.proc.tgid, NGINX);
+	assert_int_equal(k.sock.cookie, 0);
+	assert_int_equal(k.since_ns, 0);
+	/* of which of two programs? */
+	listener(*state, 8, CURL);
+	assert_false(sock_table__known(*state, &queued, &k));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -813,6 +843,7 @@ int main(void)
 		cmocka_unit_test(model_with_room),
 		cmocka_unit_test(model_that_is_full),
 		cmocka_unit_test(model_that_collides),
+		cmocka_unit_test_setup_teardown(known_sockets, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
