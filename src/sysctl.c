@@ -106,7 +106,7 @@ ssize_t sysctl__reserved_list(char **list)
 	ssize_t n;
 
 	for (;;) {
-		text = malloc(size);
+		text = calloc(1, size);
 		if (!text)
 			return -ENOMEM;
 		n = read_setting("net/ipv4/ip_local_reserved_ports", text, size);
@@ -127,7 +127,7 @@ ssize_t sysctl__reserved_list(char **list)
 int sysctl__reserved_ports(struct port_set *set)
 {
 	unsigned long low, high;
-	char *list, *at, *end;
+	char *list = NULL, *at, *end;
 	ssize_t n = sysctl__reserved_list(&list);
 
 	if (n < 0)
