@@ -20,20 +20,13 @@ extern const struct detector port_shared;
 
 /* In the order of docs/findings.md. */
 const struct detector *const detectors[] = {
-	&port_conflict,
-	&privileged_port,
-	&address_not_local,
-	&ephemeral_exhausted,
-	&ephemeral_pressure,
-	&accept_queue_full,
-	&close_wait_leak,
-	&time_wait_pressure,
-	&fd_exhausted,
-	&connect_failing,
-	&conntrack_full,
-	&port_in_ephemeral_range,
-	&port_shared,
-	NULL,
+	&port_conflict,      &privileged_port,
+	&address_not_local,  &ephemeral_exhausted,
+	&ephemeral_pressure, &accept_queue_full,
+	&close_wait_leak,    &time_wait_pressure,
+	&fd_exhausted,       &connect_failing,
+	&conntrack_full,     &port_in_ephemeral_range,
+	&port_shared,        NULL,
 };
 
 #define WATCHED_MAX  1024                /* namespaces */
