@@ -30,7 +30,7 @@ const struct detector *const detectors[] = {
 };
 
 #define WATCHED_MAX  1024                /* namespaces */
-#define POLLS_MAX    64                  /* namespaces in one tick */
+#define POLLS_MAX    16                  /* namespaces in one tick */
 #define IDLE_POLL_NS (5 * 1000000000ull) /* one without records */
 
 #define DETECTORS (sizeof(detectors) / sizeof(detectors[0]) - 1)

@@ -17,7 +17,7 @@
 #define ANSWER_MAX    1024 /* listeners asked for; the fullest ones come first */
 #define LISTENERS_MAX 2048 /* remembered; a power of two */
 #define PROBES        8
-#define LOOK_AGAIN_NS (15 * SECOND) /* a namespace not looked at for so long is a new one */
+#define LOOK_AGAIN_NS (120 * SECOND) /* a namespace not looked at for so long is a new one */
 #define QUIET_NS      (10 * SECOND)
 #define WAIT_SECONDS  10
 #define SLOW_US       1000000 /* a wait that no burst explains */

@@ -27,12 +27,18 @@
 #define LOOK_NS      (10 * SECOND)
 #define LOOK_IDLE_NS (60 * SECOND)
 #define IDLE_NS      (20 * SECOND) /* since the last record, past --close-wait */
+#define LOOKS_MAX    2             /* a second, in all namespaces: the hash is that of all */
 
 extern const struct detector close_wait_leak;
 
 struct leaks {
 	struct finding_set open; /* subject: the namespace */
 	struct looks looks;
+	struct due {
+		struct watched w;
+		uint64_t since_ns;
+	} due[LOOKS_MAX]; /* since the last tick, the first to be looked at first */
+	size_t n_due;
 };
 
 /* One look at one namespace. */
@@ -59,20 +65,41 @@ static uint64_t namespace_of(const struct netns_ref *net)
 	return detect__hash(h, &net->cookie, sizeof(net->cookie));
 }
 
-static bool is_due(struct leaks *all, const struct watched *w, uint64_t over_ns, uint64_t now_ns)
+/* When it was looked at last, for the order; UINT64_MAX: its time has not come. */
+static uint64_t due_since(struct leaks *all, const struct watched *w, uint64_t over_ns,
+			  uint64_t now_ns)
 {
-	uint64_t *at = looks__at(&all->looks, &w->net);
+	const bool open = finding_set__of_subject(&all->open, namespace_of(&w->net));
+	const uint64_t *at = looks__at(&all->looks, &w->net);
 	uint64_t every_ns = over_ns < LOOK_NS ? over_ns : LOOK_NS;
 
 	if (!at)
-		return false;
-	if (w->last_ns + over_ns + IDLE_NS < now_ns &&
-	    !finding_set__of_subject(&all->open, namespace_of(&w->net)))
+		return UINT64_MAX;
+	if (w->last_ns + over_ns + IDLE_NS < now_ns && !open)
 		every_ns = LOOK_IDLE_NS;
 	if (*at && now_ns < *at + every_ns)
-		return false;
-	*at = now_ns;
-	return true;
+		return UINT64_MAX;
+	return open ? 0 : *at;
+}
+
+/* Keeps those for the tick that were looked at longest ago. */
+static void close_wait_leak__poll(void *state, struct detect *d, const struct watched *w,
+				  uint64_t now_ns)
+{
+	struct leaks *all = state;
+	uint64_t since_ns = due_since(all, w, detect__config(d)->close_wait_ns, now_ns);
+	size_t at = all->n_due;
+
+	if (since_ns == UINT64_MAX)
+		return;
+	while (at > 0 && all->due[at - 1].since_ns > since_ns)
+		at--;
+	if (at == LOOKS_MAX)
+		return;
+	if (all->n_due < LOOKS_MAX)
+		all->n_due++;
+	memmove(&all->due[at + 1], &all->due[at], (all->n_due - 1 - at) * sizeof(all->due[0]));
+	all->due[at] = (struct due){ .w = *w, .since_ns = since_ns };
 }
 
 static bool whose(const struct catch *c, const struct close_waiter *w, struct known_socket *k)
@@ -316,18 +343,14 @@ static void tell_all(struct leaks *all, struct catch *c, uint64_t now_ns)
 	free(peers);
 }
 
-static void close_wait_leak__poll(void *state, struct detect *d, const struct watched *w,
-				  uint64_t now_ns)
+static void look_at(struct leaks *all, struct detect *d, const struct watched *w, uint64_t now_ns)
 {
-	const uint64_t over_ns = detect__config(d)->close_wait_ns, over_ms = over_ns / 1000000;
+	const uint64_t over_ms = detect__config(d)->close_wait_ns / 1000000;
 	struct ask_close_wait q = { .net = w->net,
 				    .over_ms = over_ms < UINT32_MAX ? over_ms : UINT32_MAX };
-	struct catch c = { .d = d, .w = w };
+	struct catch c = { .d = d, .w = w, .list = calloc(ANSWER_MAX, sizeof(*c.list)) };
 	ssize_t bytes;
 
-	if (!is_due(state, w, over_ns, now_ns))
-		return;
-	c.list = calloc(ANSWER_MAX, sizeof(*c.list));
 	if (!c.list)
 		return;
 	bytes = kernel__ask(detect__kernel(d), ASK_CLOSE_WAIT, &q, sizeof(q), c.list,
@@ -335,16 +358,25 @@ static void close_wait_leak__poll(void *state, struct detect *d, const struct wa
 	if (bytes >= 0) {
 		c.n = bytes / sizeof(*c.list);
 		c.more = c.n >= ANSWER_MAX;
-		tell_all(state, &c, now_ns);
+		tell_all(all, &c, now_ns);
 	}
 	free(c.list);
 }
 
-/* A namespace that is gone is not polled any more. */
 static void close_wait_leak__tick(void *state, struct detect *d, uint64_t now_ns)
 {
 	struct leaks *all = state;
+	uint64_t *at;
+	size_t i;
 
+	for (i = 0; i < all->n_due; i++) {
+		look_at(all, d, &all->due[i].w, now_ns);
+		at = looks__at(&all->looks, &all->due[i].w.net);
+		if (at)
+			*at = now_ns;
+	}
+	all->n_due = 0;
+	/* a namespace that is gone is not polled any more */
 	finding_set__tick(&all->open, d, now_ns, FINDING_QUIET_NS);
 }
 

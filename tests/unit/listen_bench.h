@@ -37,6 +37,7 @@ struct bench {
 	struct close_waiter waiters[16384];
 	size_t n_waiters;
 	struct ask_close_wait close_wait_question;
+	size_t close_waits_of[64]; /* by inode number, from 1 */
 	struct holder holders[64];
 	size_t n_holders;
 	struct ask_holders holders_question;
@@ -86,6 +87,7 @@ static inline ssize_t bench__ask(void *arg, enum question q, const void *questio
 		return bench__give(answer, max, b->queues, b->n_queues, sizeof(b->queues[0]));
 	case ASK_CLOSE_WAIT:
 		memcpy(&b->close_wait_question, question, sizeof(b->close_wait_question));
+		b->close_waits_of[b->close_wait_question.net.inode % 64]++;
 		return bench__give(answer, max, b->waiters, b->n_waiters, sizeof(b->waiters[0]));
 	case ASK_HOLDERS:
 		memcpy(&b->holders_question, question, sizeof(b->holders_question));
@@ -168,13 +170,19 @@ static inline struct record bench__record(enum record_type type, union event *e)
 }
 
 /* Something happens in the namespace, so that the next tick polls it. */
-static inline void bench__activity(struct bench *b, uint64_t now_ns)
+static inline void bench__activity_in(struct bench *b, uint32_t netns, uint64_t now_ns)
 {
 	union event e = sample__event_of(EV_STATE, 1, now_ns, 50, "other");
 	struct record r = bench__record(RECORD_STATE, &e);
 
+	e.base.sock.netns = netns;
 	r.u.state = &e.state;
 	detect__record(b->d, &r);
+}
+
+static inline void bench__activity(struct bench *b, uint64_t now_ns)
+{
+	bench__activity_in(b, NETNS, now_ns);
 }
 
 static inline void bench__look(struct bench *b, uint64_t now_ns)

@@ -143,6 +143,31 @@ static void looks_are_rare(void **state)
 	assert_int_equal(b->n_said, 4); /* open, and an update at each */
 }
 
+/* Each namespace has its turn, two a second. */
+static void many_namespaces(void **state)
+{
+	struct bench *b = *state;
+	uint64_t t;
+	uint32_t i;
+
+	for (t = 0; t < 100; t++) {
+		for (i = 1; i <= 12; i++)
+			bench__activity_in(b, i, T0 + t * SECOND - 1);
+		detect__tick(b->d, T0 + t * SECOND);
+		assert_in_range(b->asked[ASK_CLOSE_WAIT], 0, 2 * (t + 1));
+	}
+	for (i = 1; i <= 12; i++)
+		assert_in_range(b->close_waits_of[i], 9, 11);
+	memset(b->close_waits_of, 0, sizeof(b->close_waits_of));
+	for (; t < 300; t++) {
+		for (i = 1; i <= 50; i++)
+			bench__activity_in(b, i, T0 + t * SECOND - 1);
+		detect__tick(b->d, T0 + t * SECOND);
+	}
+	for (i = 1; i <= 50; i++)
+		assert_in_range(b->close_waits_of[i], 5, 9);
+}
+
 static void as_the_option_says(void **state)
 {
 	const struct detect_config soon = { .close_wait_ns = 2 * SECOND };
@@ -207,6 +232,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(unknown_processes, setup, bench__free),
 		cmocka_unit_test_setup_teardown(life_of_a_finding, setup, bench__free),
 		cmocka_unit_test_setup_teardown(looks_are_rare, setup, bench__free),
+		cmocka_unit_test_setup_teardown(many_namespaces, setup, bench__free),
 		cmocka_unit_test_setup_teardown(as_the_option_says, setup, bench__free),
 		cmocka_unit_test_setup_teardown(namespace_gone, setup, bench__free),
 		cmocka_unit_test_setup_teardown(more_than_an_answer_holds, setup, bench__free),
