@@ -32,7 +32,7 @@ def traced(low=LOW, high=HIGH, **sysctls):
     """(tracer, namespace): a namespace of 100 ports, and only it is traced."""
     settings = {"ip_local_port_range": "%d %d" % (low, high), "tcp_tw_reuse": 0, **sysctls}
     with live.netns(**{"net__ipv4__" + key: value for key, value in settings.items()}) as where, \
-            live.Tracer("--netns", "/run/netns/" + where) as tracer:
+            live.Tracer("--netns", "/run/netns/" + where, "--event", "finding") as tracer:
         yield tracer, where
 
 
@@ -101,7 +101,8 @@ def exhausted(traced_in, cure, then, what, *options, n=100, ip="127.0.0.1", aske
         wanted.update(counted(where, *(to_server(ip) if connect else from_here(proto, asked or ip))))
         wanted.update(evidence or {})
         equal(wanted["live"] + wanted["time_wait"] + wanted["bound"], n, "ports that ss knows")
-        found = expect(tracer, "ephemeral_exhausted", wanted, proto=proto, pid=filler.facts["filler_pid"], sock=str(filler.facts["wanted"]))
+        found = expect(tracer, "ephemeral_exhausted", wanted, proto=proto, pid=filler.facts["filler_pid"],
+                       sock=str(filler.facts["wanted"]))
         told_process(found, filler, **(counts or {}))
         return found
 
@@ -275,8 +276,8 @@ def test_default_range():
         found = expect(tracer, "ephemeral_exhausted",
                        {"capacity": 28232, "used": 28232, "time_wait": 28232, "live": 0, "cure": "pool"})
         equal(len(ss(where, *to_server())), 28232, "ports that ss knows")
-        told_process(found, filler, opened=between(28232, 28240))
+        told_process(found, filler, opened=between(28232, 28232 + 300))
         said = [(r["evidence"]["level"], r["evidence"]["percent"]) for r in findings(tracer, "ephemeral_pressure")
                 if r["status"] != "closed"]
         equal([level for level, _ in said], [80, 95], "levels")
-        check(80 <= said[0][1] < 90 and 95 <= said[1][1], "percent: %r", said)
+        check(80 <= said[0][1] < 95 and 95 <= said[1][1], "percent: %r", said)

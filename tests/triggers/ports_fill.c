@@ -100,7 +100,7 @@ static void connect_fails(int fd)
 	int ret, tries = 0;
 
 	while ((ret = try_connect(fd, to, SERVER_PORT)) == 0) {
-		if (!is(what, "time-wait") || ++tries > 8)
+		if (!is(what, "time-wait") || ++tries > 8 + count / 100)
 			die("connect has found a port");
 		close_first(fd);
 		finish_closing();
