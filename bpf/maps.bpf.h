@@ -16,10 +16,11 @@
 #include "facts.h"
 #include "settings.h"
 
-#define AF_INET     2
-#define AF_INET6    10
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
+#define AF_INET       2
+#define AF_INET6      10
+#define IPPROTO_TCP   6
+#define IPPROTO_UDP   17
+#define IPPROTO_MPTCP 262
 
 extern const volatile struct settings settings;
 

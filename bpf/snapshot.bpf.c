@@ -10,12 +10,17 @@ volatile __u8 snapshot_mode = SNAPSHOT_NEW;
 volatile __u16 snapshot_port = 0;  /* only this local port; 0: any */
 volatile __u32 snapshot_netns = 0; /* only the namespace with this inode number; 0: any */
 
-/* The process whose descriptor was found: not the running one, which is socklife itself. */
+/*
+ * The process whose descriptor was found: not the running one, which is socklife itself. One pass goes
+ * from process to process, so `a` is most often filled already, by the descriptor before.
+ */
 static __always_inline void actor__of(struct ev_actor *a, struct task_struct *task)
 {
 	struct task_struct *leader = task->group_leader;
 	__u64 cgroup;
 
+	if (a->proc.tgid == (__u32)task->tgid && a->proc.start_ns == leader->start_boottime)
+		return;
 	a->proc.tgid = task->tgid;
 	a->proc.exec = leader->self_exec_id;
 	a->proc.start_ns = leader->start_boottime;
@@ -90,6 +95,9 @@ static __always_inline bool snapshot__wants(struct sock *sk, struct facts *f,
 					    const struct ev_actor *a)
 {
 	switch (snapshot_mode) {
+	case SNAPSHOT_PORTS:
+		f->flags = sk->sk_protocol == IPPROTO_MPTCP ? 0 : snapshot__past(sk);
+		return true;
 	case SNAPSHOT_HOLDERS:
 		return true;
 	case SNAPSHOT_TOLD:
@@ -118,6 +126,11 @@ static __always_inline bool snapshot__asked_for(const struct sock *sk)
 	return !port || sk->__sk_common.skc_num == port || sock__sport(sk) == port;
 }
 
+static __always_inline bool snapshot__takes_all(void)
+{
+	return snapshot_mode == SNAPSHOT_HOLDERS || snapshot_mode == SNAPSHOT_PORTS;
+}
+
 /* For a socket that --proto, -4 or -6 leave out, but that may hold a port: facts for the moment. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -135,8 +148,10 @@ static __always_inline struct facts *snapshot__facts(struct sock *sk)
 
 	if (sock__wanted(family, protocol))
 		return facts__make(cookie);
-	if (snapshot_mode != SNAPSHOT_HOLDERS || (family != AF_INET && family != AF_INET6) ||
-	    (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+	if (!snapshot__takes_all() || (family != AF_INET && family != AF_INET6))
+		return NULL;
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP &&
+	    (protocol != IPPROTO_MPTCP || snapshot_mode != SNAPSHOT_PORTS))
 		return NULL;
 	f = bpf_map_lookup_elem(&passing_facts, &zero);
 	if (f) {
@@ -152,34 +167,41 @@ static __always_inline struct facts *snapshot__facts(struct sock *sk)
  * Its port was given by a bind() of some socket, so that no connect() takes it for another
  * destination: __inet_hash_connect() passes over such a bucket.
  */
-static __always_inline bool snapshot__bound_port(const struct sock *sk)
+static __always_inline bool snapshot__bound_port(struct sock *sk)
 {
 	const struct inet_bind_bucket *bucket;
+	struct tcp_sock *tp;
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return false;
-	bucket = BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_bind_hash);
-	return bucket &&
-	       (BPF_CORE_READ(bucket, fastreuse) >= 0 || BPF_CORE_READ(bucket, fastreuseport) >= 0);
+	tp = bpf_skc_to_tcp_sock(sk);
+	bucket = tp ? tp->inet_conn.icsk_bind_hash : NULL;
+	return bucket && (bucket->fastreuse >= 0 || bucket->fastreuseport >= 0);
 }
 
 static __always_inline void snapshot__write(struct bpf_iter__task_file *ctx, struct sock *sk,
 					    struct facts *f, struct ev_snapshot *e)
 {
+	__u32 matches;
+
 	e->base.head.type = EV_SNAPSHOT;
 	e->base.head.size = sizeof(*e);
 	e->base.head.cpu = bpf_get_smp_processor_id();
 	e->base.head.boot_ns = bpf_ktime_get_boot_ns();
 	sock__fill(&e->base.sock, sk, f, true);
 	e->base.sock.options = sock__options((__u64)sock__plain(sk));
+	if (sk->sk_protocol == IPPROTO_MPTCP)
+		e->base.sock.proto = PROTO_MPTCP;
 	if (snapshot__bound_port(sk))
 		e->base.sock.facts |= FACT_PORT_KEPT;
-	if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+	if (BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
 		e->base.sock.facts |= FACT_PORT_FIXED;
-	e->base.actor.pad = 0;
 	e->fd = ctx->fd;
 	e->backlog = sk->sk_max_ack_backlog;
+	matches = e->base.actor.pad;
+	e->base.actor.pad = 0;
 	bpf_seq_write(ctx->meta->seq, e, sizeof(*e));
+	e->base.actor.pad = matches; /* for the process's next descriptor */
 }
 
 SEC("iter/task_file")
@@ -194,7 +216,11 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	__u32 zero = 0;
 
 	e = bpf_map_lookup_elem(&snapshot_record, &zero);
-	if (!task || !file || !e || (__u32)task->tgid == self_tgid)
+	if (!task || !file || !e)
+		return 0;
+	if (!ctx->meta->seq_num)
+		e->base.actor.proc.tgid = 0; /* of the pass before */
+	if ((__u32)task->tgid == self_tgid)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	if (!socket)
@@ -206,13 +232,34 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	if (!f || (f->flags & FACT_IGNORED))
 		return 0;
 	if (!f->inode)
-		f->inode = sock__inode(sk);
+		f->inode = file->f_inode->i_ino;
 	actor__of(&e->base.actor, task);
 	if (!snapshot__wants(sk, f, &e->base.actor))
 		return 0;
 	if (sk->__sk_common.skc_state == TCP_LISTEN)
 		f->lport = sk->__sk_common.skc_num;
-	if (snapshot_mode == SNAPSHOT_HOLDERS || emit__wanted(sk, f, &e->base.actor, NULL))
+	if (snapshot__takes_all() || emit__wanted(sk, f, &e->base.actor, NULL))
 		snapshot__write(ctx, sk, f, e);
+	return 0;
+}
+
+/* SO_REUSE* of every TCP socket of one namespace: sock_diag does not tell it, and TIME_WAIT has no process. */
+SEC("iter/tcp")
+int tcp_options(struct bpf_iter__tcp *ctx)
+{
+	struct port_options o = { 0 };
+	struct sock_common *sk = ctx->sk_common;
+	__u16 port = snapshot_port;
+
+	if (!sk || (port && sk->skc_num != port))
+		return 0;
+	o.cookie = sk->skc_cookie.counter;
+	if (BPF_CORE_READ_BITFIELD(sk, skc_reuse))
+		o.options |= OPT_REUSEADDR;
+	if (BPF_CORE_READ_BITFIELD(sk, skc_reuseport))
+		o.options |= OPT_REUSEPORT;
+	if (BPF_CORE_READ_BITFIELD(sk, skc_ipv6only))
+		o.options |= OPT_V6ONLY;
+	bpf_seq_write(ctx->meta->seq, &o, sizeof(o));
 	return 0;
 }

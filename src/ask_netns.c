@@ -188,8 +188,7 @@ ssize_t answer__listeners(struct ask *a, const void *question, void *answer, siz
 	const struct ask_netns *q = question;
 	const struct diag_query query = { .proto = IPPROTO_TCP,
 					  .states = 1u << BPF_TCP_LISTEN,
-					  .memory = true,
-					  .one_walk = true };
+					  .memory = true };
 	struct listing l = { .net = &q->net,
 			     .query = &query,
 			     .found = found_listener,
@@ -235,8 +234,7 @@ ssize_t answer__close_wait(struct ask *a, const void *question, void *answer, si
 	const struct ask_close_wait *q = question;
 	const struct diag_query query = { .proto = IPPROTO_TCP,
 					  .states = 1u << BPF_TCP_CLOSE_WAIT,
-					  .info = true,
-					  .one_walk = true };
+					  .info = true };
 	struct listing l = { .net = &q->net,
 			     .query = &query,
 			     .found = found_close_wait,

@@ -92,7 +92,8 @@ static bool reusable(const struct use *u, const struct diag_sock *d)
 {
 	uint32_t mode = u->answer->tw_reuse;
 
-	if (u->q->exclusive || d->fin_wait2 || d->expires_ms + u->reuse_delay_ms > TIME_WAIT_MS)
+	if (u->q->exclusive || d->state == BPF_TCP_FIN_WAIT2 ||
+	    d->expires_ms + u->reuse_delay_ms > TIME_WAIT_MS)
 		return false;
 	return mode == 1 ||
 	       (mode == 2 && (addr__loopback(d->sock.raddr) || addr__loopback(d->sock.laddr)));

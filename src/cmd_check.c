@@ -31,8 +31,7 @@ static void report_text(struct check *c, const struct hook_status *s)
 
 	snprintf(line, sizeof(line), "%-32s %-10s %-8s%s%s%s%s\n", s->name, s->kind, verdict,
 		 s->error ? log__errno(s->error) : "", s->error ? ": without it no telling " : "",
-		 s->error ? s->without : "",
-		 !s->error && !s->wanted ? "only with --follow or -- CMD" : "");
+		 s->error ? s->without : "", !s->error && !s->wanted ? s->only : "");
 	put(c, line);
 }
 

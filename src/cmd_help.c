@@ -82,20 +82,22 @@ static void print_exit_codes(void)
 	puts("  5  output could not be written");
 }
 
-static void print_filter_rules(void)
+static void print_filter_rules(bool records)
 {
 	putchar('\n');
-	help__wrap(
-		0, 0,
-		"An option that chooses sockets may be given twice: it adds values. One match admits "
-		"a socket's later records through its close; only what chooses records may leave a "
-		"close out. Filters limit what is printed, never which holders and counts a finding "
-		"may use.");
+	help__wrap(0, 0,
+		   records ?
+			   "An option that chooses sockets may be given twice: it adds values. One "
+			   "match admits a socket's later records through its close; only what "
+			   "chooses records may leave a close out. Filters limit what is printed, "
+			   "never which holders and counts a finding may use." :
+			   "An option that chooses sockets may be given twice: it adds values. "
+			   "Filters limit what is printed, never which sockets are counted.");
 	putchar('\n');
-	help__wrap(
-		0, 0,
-		"T is a duration: 500us 500ms 10s 5m 2h 30d. SIZE takes K M G (1024). CIDR is an "
-		"IPv4 or IPv6 address, with or without /LENGTH.");
+	help__wrap(0, 0,
+		   records ? "T is a duration: 500us 500ms 10s 5m 2h 30d. SIZE takes K M G (1024). "
+			     "CIDR is an IPv4 or IPv6 address, with or without /LENGTH." :
+			     "CIDR is an IPv4 or IPv6 address, with or without /LENGTH.");
 }
 
 void help__page(const struct command *cmd)
@@ -115,7 +117,7 @@ void help__page(const struct command *cmd)
 	}
 	options__help(cmd);
 	if (cmd->options & OPTS_FILTERS)
-		print_filter_rules();
+		print_filter_rules(cmd->options & OPTS_RECORDS);
 	if (!*cmd->name)
 		print_exit_codes();
 }

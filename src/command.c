@@ -25,8 +25,26 @@ const struct command commands[] = {
 			 "(128 + signal), or 125 when socklife itself failed, 126 when CMD cannot "
 			 "be run, 127 when there is no such CMD. Without -o, CMD and socklife "
 			 "share stdout.",
-		.options = OPTS_FILTERS | OPTS_OUTPUT | OPTS_TRACE,
+		.options = OPTS_FILTERS | OPTS_RECORDS | OPTS_OUTPUT | OPTS_UTC | OPTS_TRACE,
 		.run = cmd_trace,
+	},
+	{
+		.name = "ports",
+		.synopsis = "[PORT] [FILTERS] [--json] [-o FILE] [--utc]",
+		.summary = "Show who holds which port, and what is left of the ephemeral ports.",
+		.about =
+			"Every port in use in every network namespace, also those that are only "
+			"bound, with the processes that have it; outgoing connections are summed up "
+			"by process and destination, and --json has every socket. STARTED is when "
+			"the oldest of the processes began: the kernel does not keep when a port was "
+			"bound. Below: the ephemeral ports of each "
+			"namespace, and the local addresses and destinations that have used most of "
+			"them. With PORT: all about it, and whether a bind() to it would succeed now "
+			"for a plain socket, with SO_REUSEADDR, and with SO_REUSEPORT. Nothing is "
+			"traced, and nothing is tried.",
+		.options = OPTS_FILTERS | OPTS_OUTPUT | OPTS_UTC,
+		.max_operands = 1,
+		.run = cmd_ports,
 	},
 	{
 		.name = "replay",

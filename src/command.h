@@ -19,10 +19,12 @@ enum {
 };
 
 /* Groups of options a command takes (options.c). */
-#define OPTS_FILTERS (1u << 0) /* which sockets, which records */
+#define OPTS_FILTERS (1u << 0) /* which sockets */
 #define OPTS_OUTPUT  (1u << 1) /* --json, -o */
 #define OPTS_TRACE   (1u << 2)
 #define OPTS_CHECK   (1u << 3) /* --json only */
+#define OPTS_RECORDS (1u << 4) /* which records of them */
+#define OPTS_UTC     (1u << 5)
 
 struct command {
 	const char *name;
@@ -51,6 +53,7 @@ void help__short(void);
 void help__wrap(unsigned int column, unsigned int indent, const char *text);
 
 int cmd_trace(struct options *o);
+int cmd_ports(struct options *o);
 int cmd_replay(struct options *o);
 int cmd_check(struct options *o);
 int cmd_version(struct options *o);

@@ -22,7 +22,6 @@ struct diag_query {
 	const uint8_t *raddr; /* ADDR_LEN, v4-mapped for IPv4: also that of an IPv6 socket */
 	bool info;            /* tcp_info too: costs about 1 us a socket */
 	bool memory;          /* drops */
-	bool one_walk;        /* TCP, no filter: both families in any order, in half the time */
 };
 
 struct diag_sock {
@@ -35,14 +34,14 @@ struct diag_sock {
 	uint32_t expires_ms; /* TIME_WAIT: how long it still lasts */
 	uint32_t quiet_ms;   /* with `info`: since the last segment that acknowledged something */
 	bool time_wait;      /* a mini-socket: FIN_WAIT2 or TIME_WAIT */
-	bool fin_wait2;      /* which of them */
+	uint8_t state;       /* as `ss` shows it: sock.state is what it is to bind() */
 };
 
 typedef void diag_found_fn(void *arg, const struct diag_sock *s);
 
 /* A socket for diag__dump() in the namespace of the calling thread. -errno. */
 int diag__open(void);
-/* Calls found() for each, IPv4 first, then IPv6. 0 or -errno; what came before an error was told. */
+/* Calls found() for each, in no order. 0 or -errno; what came before an error was told. */
 int diag__dump(int fd, const struct diag_query *q, diag_found_fn *found, void *arg);
 /* Open, dump, close. */
 int diag__list(const struct diag_query *q, diag_found_fn *found, void *arg);

@@ -52,6 +52,8 @@ const struct hook hooks[] = {
 	  "when a process number is another's" },
 	{ "snapshot", "iter/task_file", HOOK_ITERATOR, NEED_ALWAYS, true,
 	  "sockets older than the start" },
+	{ "tcp_options", "iter/tcp", HOOK_ITERATOR, NEED_PORTS, false,
+	  "whether SO_REUSEADDR shares a port with closed connections (ports PORT)" },
 	{ 0 },
 };
 

@@ -16,7 +16,7 @@ enum hook_kind {
 	HOOK_RUN, /* run once, attached nowhere */
 };
 
-enum hook_need { NEED_ALWAYS, NEED_TCP, NEED_UDP_SENDS, NEED_TREE };
+enum hook_need { NEED_ALWAYS, NEED_TCP, NEED_UDP_SENDS, NEED_TREE, NEED_PORTS };
 
 struct hook {
 	const char *program; /* in the skeleton */

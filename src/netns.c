@@ -159,17 +159,38 @@ static bool meet(struct met *m, uint32_t inode)
 	return true;
 }
 
-/* `ip netns` names first, so that a namespace with a name has it. */
+/* The caller's own is met first, by another path than the one that names it. NULL: it has no name. */
+static const char *own_name(const struct stat *here, glob_t *paths)
+{
+	struct stat st;
+	size_t i;
+
+	if (glob(NAMED "*", GLOB_NOSORT, NULL, paths))
+		return NULL;
+	for (i = 0; i < paths->gl_pathc; i++)
+		if (!stat(paths->gl_pathv[i], &st) && st.st_ino == here->st_ino &&
+		    st.st_dev == here->st_dev)
+			return paths->gl_pathv[i] + strlen(NAMED);
+	return NULL;
+}
+
+/* `ip netns` names before processes, so that a namespace with a name has it. */
 int netns__each(void (*found)(void *arg, const struct netns_ref *n, const char *name), void *arg)
 {
-	const char *const patterns[] = { "/proc/thread-self/ns/net", NAMED "*",
-					 "/proc/[0-9]*/ns/net" };
+	const char *const patterns[] = { NAMED "*", "/proc/[0-9]*/ns/net" };
+	struct netns_ref self = { 0 };
 	struct met met = { 0 };
 	struct stat here, st;
+	glob_t names = { 0 };
 	size_t i, j;
 	int err;
 
 	err = own(&here);
+	if (!err && meet(&met, here.st_ino)) {
+		self.inode = here.st_ino;
+		found(arg, &self, own_name(&here, &names));
+		globfree(&names);
+	}
 	for (i = 0; !err && i < sizeof(patterns) / sizeof(patterns[0]); i++) {
 		glob_t paths;
 
@@ -182,9 +203,9 @@ int netns__each(void (*found)(void *arg, const struct netns_ref *n, const char *
 			if (stat(path, &st) || st.st_dev != here.st_dev || !meet(&met, st.st_ino))
 				continue;
 			n.inode = st.st_ino;
-			if (i == 2)
+			if (i == 1)
 				n.tgid = strtoul(path + strlen("/proc/"), NULL, 10);
-			found(arg, &n, i == 1 ? path + strlen(NAMED) : NULL);
+			found(arg, &n, i == 0 ? path + strlen(NAMED) : NULL);
 		}
 		globfree(&paths);
 	}

@@ -32,7 +32,7 @@ struct tracer {
 	struct socklife_bpf *skel;
 	struct bpf_link *links[HOOKS_MAX];
 	bool used[HOOKS_MAX];
-	struct bpf_link *iterator;
+	struct bpf_link *iterator, *options;
 	struct ring_buffer *ring;
 	const unsigned char *slots; /* the facts array, read-only */
 	int cgroup;
@@ -167,10 +167,24 @@ static bool wanted(const struct tracer_config *c, enum hook_need need)
 		return c->filter->udp && c->sends;
 	case NEED_TREE:
 		return c->tree;
+	case NEED_PORTS:
+		return c->tcp_options;
 	case NEED_ALWAYS:
 		break;
 	}
 	return true;
+}
+
+/* No socket is `wanted` for its own sake, so none gets facts; what then is never used need not be large. */
+static void shrink_maps(struct tracer *t)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, t->skel->obj)
+		if (!bpf_map__is_internal(map))
+			bpf_map__set_max_entries(map, bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF ?
+							      (__u32)sysconf(_SC_PAGESIZE) :
+							      1);
 }
 
 static void fill_settings(struct tracer *t)
@@ -179,6 +193,10 @@ static void fill_settings(struct tracer *t)
 	struct settings *s = &t->skel->rodata->settings;
 	int side;
 
+	if (t->config.only_snapshot) {
+		shrink_maps(t);
+		return;
+	}
 	s->filters = f->on;
 	if (t->config.tree)
 		s->filters |= FILTER_PID;
@@ -209,11 +227,12 @@ struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *
 	complaint[0] = verdict[0] = '\0';
 	libbpf_set_print(on_libbpf);
 	for (i = 0; hooks[i].program; i++)
-		t->used[i] = wanted(c, hooks[i].need);
+		t->used[i] = wanted(c, hooks[i].need) &&
+			     (!c->only_snapshot || hooks[i].kind == HOOK_ITERATOR);
 	err = check_privileges(why);
 	if (!err)
 		err = check_btf(why);
-	if (!err)
+	if (!err && !c->only_snapshot)
 		err = open_cgroup(t, why);
 	if (err >= 0)
 		return t;
@@ -319,7 +338,11 @@ static int attach(struct tracer *t, int i)
 		t->links[i] = attach_syscall(prog, hooks[i].program);
 		break;
 	case HOOK_ITERATOR:
-		t->links[i] = t->iterator = bpf_program__attach_iter(prog, NULL);
+		t->links[i] = bpf_program__attach_iter(prog, NULL);
+		if (hooks[i].need == NEED_PORTS)
+			t->options = t->links[i];
+		else
+			t->iterator = t->links[i];
 		break;
 	}
 	return t->links[i] ? 0 : -errno;
@@ -379,7 +402,7 @@ static bool kernel_has(const struct hook *h, const struct btf *vmlinux)
 	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) >= 0;
 }
 
-/* Gives up the optional hooks that this kernel does not have. How many, or -errno with *why set. */
+/* Gives up the optional hooks that this kernel may not have. How many, or -errno with *why set. */
 static int drop_missing(struct tracer *t, struct tracer_error *why)
 {
 	struct btf *vmlinux = btf__load_vmlinux_btf();
@@ -390,7 +413,7 @@ static int drop_missing(struct tracer *t, struct tracer_error *why)
 		return -errno;
 	}
 	for (i = 0; hooks[i].program; i++) {
-		if (!t->used[i] || kernel_has(&hooks[i], vmlinux))
+		if (!t->used[i] || (kernel_has(&hooks[i], vmlinux) && hooks[i].need != NEED_PORTS))
 			continue;
 		if (hooks[i].required) {
 			WHY(why, "this kernel has no %s: without it there is no telling %s",
@@ -398,7 +421,7 @@ static int drop_missing(struct tracer *t, struct tracer_error *why)
 			dropped = -EOPNOTSUPP;
 			break;
 		}
-		log__warn("this kernel has no %s: going on without %s", hooks[i].name,
+		log__warn("this kernel does not take %s: going on without %s", hooks[i].name,
 			  hooks[i].without);
 		t->used[i] = false;
 		dropped++;
@@ -441,6 +464,8 @@ int tracer__start(struct tracer *t, struct tracer_error *why)
 
 	if (err)
 		return err;
+	if (t->config.only_snapshot)
+		return attach_all(t, why);
 	err = put_filters(t, why);
 	if (err)
 		return err;
@@ -513,9 +538,10 @@ int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg)
 }
 
 /* Whole records go out of the buffer; the rest of a read moves to its front. */
-static size_t deliver(unsigned char *buf, size_t have, tracer_event_fn *event, void *arg)
+static size_t deliver(unsigned char *buf, size_t have, size_t size, tracer_event_fn *event,
+		      void *arg)
 {
-	size_t size = sizeof(struct ev_snapshot), done = 0;
+	size_t done = 0;
 
 	while (have - done >= size) {
 		event(arg, buf + done, size);
@@ -525,8 +551,9 @@ static size_t deliver(unsigned char *buf, size_t have, tracer_event_fn *event, v
 	return have - done;
 }
 
-int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
-		     tracer_event_fn *event, void *arg)
+/* One pass of an iterator, whose records have this size. */
+static int read_iterator(const struct bpf_link *link, size_t size, tracer_event_fn *event,
+			 void *arg)
 {
 	unsigned char *buf = malloc(SNAPSHOT_READ);
 	size_t have = 0;
@@ -535,10 +562,7 @@ int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
 
 	if (!buf)
 		return -ENOMEM;
-	t->skel->bss->snapshot_mode = mode;
-	t->skel->bss->snapshot_port = port;
-	t->skel->bss->snapshot_netns = netns;
-	fd = bpf_iter_create(bpf_link__fd(t->iterator));
+	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0) {
 		err = -errno;
 		goto out;
@@ -550,12 +574,45 @@ int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
 			err = -errno;
 			break;
 		}
-		have = deliver(buf, have + n, event, arg);
+		have = deliver(buf, have + n, size, event, arg);
 	}
 	close(fd);
 out:
 	free(buf);
 	return err;
+}
+
+int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
+		     tracer_event_fn *event, void *arg)
+{
+	t->skel->bss->snapshot_mode = mode;
+	t->skel->bss->snapshot_port = port;
+	t->skel->bss->snapshot_netns = netns;
+	return read_iterator(t->iterator, sizeof(struct ev_snapshot), event, arg);
+}
+
+struct options_found {
+	tracer_options_fn *found;
+	void *arg;
+};
+
+static void on_options(void *arg, const void *data, size_t size)
+{
+	struct options_found *f = arg;
+	struct port_options o;
+
+	memcpy(&o, data, size < sizeof(o) ? size : sizeof(o));
+	f->found(f->arg, &o);
+}
+
+int tracer__tcp_options(struct tracer *t, uint16_t port, tracer_options_fn *found, void *arg)
+{
+	struct options_found f = { found, arg };
+
+	if (!t->options)
+		return -EOPNOTSUPP;
+	t->skel->bss->snapshot_port = port;
+	return read_iterator(t->options, sizeof(struct port_options), on_options, &f);
 }
 
 /*
@@ -716,6 +773,8 @@ int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *
 			.without = hooks[i].without,
 			.required = hooks[i].required,
 			.wanted = wanted(&t.config, hooks[i].need),
+			.only = hooks[i].need == NEED_PORTS ? "only for ports PORT" :
+							      "only with --follow or -- CMD",
 			.error = try_hook(&t, i),
 		};
 

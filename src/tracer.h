@@ -15,10 +15,12 @@ struct tracer;
 /* What to watch. `filter` must outlive the tracer. */
 struct tracer_config {
 	const struct socket_filter *filter;
-	bool states;      /* every TCP state change */
-	bool sends;       /* UDP: the port that a first send chose, and each destination */
-	bool tree;        /* follow descendants: of --pid, or of what is forked while adopting */
-	size_t ring_size; /* bytes */
+	bool states;        /* every TCP state change */
+	bool sends;         /* UDP: the port that a first send chose, and each destination */
+	bool tree;          /* follow descendants: of --pid, or of what is forked while adopting */
+	bool only_snapshot; /* no events: tracer__snapshot() with SNAPSHOT_PORTS, and */
+	bool tcp_options;   /* ... tracer__tcp_options() too */
+	size_t ring_size;   /* bytes */
 };
 
 /* Why something cannot be: one sentence for the user. */
@@ -49,6 +51,14 @@ int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg);
 int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
 		     tracer_event_fn *event, void *arg);
 
+/*
+ * Calls found() for each TCP socket with this local port (0: any) in the namespace of the calling thread,
+ * those without a process too. One caller at a time. 0, -EOPNOTSUPP where this kernel has no such
+ * iterator, or -errno.
+ */
+typedef void tracer_options_fn(void *arg, const struct port_options *o);
+int tracer__tcp_options(struct tracer *t, uint16_t port, tracer_options_fn *found, void *arg);
+
 /* Losses in the kernel since the last call, one `lost` a reason. */
 void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg);
 /* Whether the kernel still has this socket. */
@@ -75,8 +85,9 @@ struct hook_status {
 	const char *kind;
 	const char *without; /* what is lost without it */
 	bool required;
-	bool wanted; /* by a plain trace */
-	int error;   /* 0: works here; -errno */
+	bool wanted;      /* by a plain trace */
+	const char *only; /* else: "only with --follow or -- CMD" */
+	int error;        /* 0: works here; -errno */
 };
 /* 0, or -errno with *why set where nothing can be tried at all. */
 int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *arg,

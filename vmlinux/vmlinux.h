@@ -29,6 +29,7 @@ struct pid_namespace;
 struct seq_file;
 struct signal_struct;
 struct sock;
+struct sock_common;
 struct socket;
 struct task_struct;
 
@@ -287,6 +288,16 @@ struct bpf_iter__task_file {
 	union {
 		struct file *file;
 	};
+};
+
+struct bpf_iter__tcp {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct sock_common *sk_common;
+	};
+	unsigned int uid;
 };
 
 #if defined(__TARGET_ARCH_x86)

@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
-#include "json.h"
+#include "json_fields.h"
 #include "log.h"
 #include "sink.h"
 
@@ -33,58 +33,10 @@ static const struct {
 
 /* --- small parts --- */
 
-static void put_comm(struct buf *b, const char *key, const char comm[COMM_LEN])
-{
-	json__key(b, key);
-	json__bytes(b, comm, strnlen(comm, COMM_LEN));
-}
-
 /* A CLOCK_BOOTTIME as a time of the wall; absent where it did not happen. */
 static void put_time(struct sink_json *s, const char *key, uint64_t boot_ns)
 {
-	uint64_t ns = boot_ns + (uint64_t)s->config.wall->offset_ns;
-
-	if (!boot_ns)
-		return;
-	json__key(&s->line, key);
-	json__time(&s->line, &s->then, (int64_t)ns < 0 ? 0 : ns);
-}
-
-static void put_addr(struct buf *b, const char *key, const uint8_t *addr, int family)
-{
-	json__key(b, key);
-	json__addr(b, addr, family);
-}
-
-/* Every process id at once: proc, pid, comm. */
-static void put_proc(struct buf *b, const struct ev_owner *p)
-{
-	json__key(b, "proc");
-	buf__char(b, '"');
-	buf__u64(b, p->tgid);
-	buf__char(b, '.');
-	buf__u64(b, p->start_ns);
-	buf__char(b, '.');
-	buf__u64(b, p->exec);
-	buf__char(b, '"');
-	json__put_u64(b, "pid", p->tgid);
-	put_comm(b, "comm", p->comm);
-}
-
-static void put_options(struct buf *b, const struct ev_sock *sock)
-{
-	unsigned int i;
-
-	json__key(b, "options");
-	json__open(b, '[');
-	for (i = 0; i < SINK_OPTIONS; i++)
-		if (sock->options & 1u << i)
-			json__string(b, sink_option_names[i]);
-	if (sock->ifindex)
-		json__string(b, "device");
-	json__close(b, ']');
-	if (sock->ifindex)
-		json__put_u64(b, "ifindex", sock->ifindex);
+	fields__time(&s->line, &s->then, s->config.wall, key, boot_ns);
 }
 
 static void put_list(struct buf *b, const char *key, const char *const *list, size_t max)
@@ -100,26 +52,6 @@ static void put_list(struct buf *b, const char *key, const char *const *list, si
 
 /* --- the socket and the process --- */
 
-/* family mapped laddr lport raddr rport. */
-static void put_ends(struct buf *b, const struct ev_sock *sock, bool local, const uint8_t *raddr,
-		     uint16_t rport)
-{
-	bool ipv6 = sock->family != AF_INET;
-
-	json__put_string(b, "family", ipv6 ? "ipv6" : "ipv4");
-	if (ipv6 && ((local && addr__is_ipv4(sock->laddr, AF_INET6)) ||
-		     (rport && addr__is_ipv4(raddr, AF_INET6))))
-		json__put_bool(b, "mapped", true);
-	if (local)
-		put_addr(b, "laddr", sock->laddr, sock->family);
-	if (sock->lport)
-		json__put_u64(b, "lport", sock->lport);
-	if (!rport)
-		return;
-	put_addr(b, "raddr", raddr, sock->family);
-	json__put_u64(b, "rport", rport);
-}
-
 static int known_fd(const struct record *r)
 {
 	if (r->fd >= 0)
@@ -127,12 +59,6 @@ static int known_fd(const struct record *r)
 	if (r->type == RECORD_ACCEPT && !r->error)
 		return r->u.accept->fd;
 	return r->type == RECORD_SNAPSHOT ? r->u.snapshot->fd : -1;
-}
-
-static void put_namespace(struct buf *b, const struct ev_sock *sock)
-{
-	json__put_u64(b, "netns", sock->netns);
-	json__put_id(b, "netns_cookie", sock->netns_cookie);
 }
 
 static void put_sock(struct buf *b, const struct record *r)
@@ -154,9 +80,9 @@ static void put_sock(struct buf *b, const struct record *r)
 	if (known_fd(r) >= 0)
 		json__put_u64(b, "fd", (uint64_t)known_fd(r));
 	json__put_string(b, "proto", sink__proto_name(sock->proto));
-	put_ends(b, sock, local, raddr, rport);
+	fields__ends(b, sock, local, raddr, rport);
 	json__put_string(b, "state", sink__state_name(sock->state));
-	put_namespace(b, sock);
+	fields__netns(b, sock);
 }
 
 /* Without a tid only the process is known (a close by the kernel, told of the owner). */
@@ -165,11 +91,11 @@ static void put_actor(struct buf *b, const struct ev_actor *a, const char *cgrou
 {
 	if (!a || !a->proc.tgid)
 		return;
-	put_proc(b, &a->proc);
+	fields__proc(b, &a->proc);
 	if (a->tid) {
 		json__put_u64(b, "tid", a->tid);
 		if (a->thread[0] && strncmp(a->thread, a->proc.comm, COMM_LEN) != 0)
-			put_comm(b, "thread", a->thread);
+			fields__comm(b, "thread", a->thread);
 		json__put_u64(b, "uid", a->uid);
 		if (a->nspid && a->nspid != a->proc.tgid)
 			json__put_u64(b, "nspid", a->nspid);
@@ -188,7 +114,7 @@ static void put_owner(struct buf *b, const struct ev_owner *owner)
 		return;
 	json__key(b, "owner");
 	json__open(b, '{');
-	put_proc(b, owner);
+	fields__proc(b, owner);
 	json__close(b, '}');
 }
 
@@ -218,7 +144,7 @@ static void put_since_us(struct buf *b, const char *key, uint64_t from_ns, uint6
 
 static void write_snapshot(struct sink_json *s, const struct record *r)
 {
-	put_options(&s->line, r->sock);
+	fields__options(&s->line, r->sock);
 }
 
 static void write_bind(struct sink_json *s, const struct record *r)
@@ -227,10 +153,10 @@ static void write_bind(struct sink_json *s, const struct record *r)
 	struct buf *b = &s->line;
 
 	if (e->req_known) {
-		put_addr(b, "req_addr", e->req_addr, r->sock->family);
+		fields__addr(b, "req_addr", e->req_addr, r->sock->family);
 		json__put_u64(b, "req_port", e->req_port);
 	}
-	put_options(b, r->sock);
+	fields__options(b, r->sock);
 	if (e->automatic)
 		json__put_bool(b, "auto", true);
 }
@@ -281,7 +207,7 @@ static void put_closed_by(struct buf *b, const struct record *r)
 	} else if (l->closed_by_known && r->actor && r->actor->proc.tgid) {
 		json__key(b, "closed_by");
 		json__open(b, '{');
-		put_proc(b, &r->actor->proc);
+		fields__proc(b, &r->actor->proc);
 		if (l->closed_by_exit)
 			json__put_bool(b, "exit", true);
 		json__close(b, '}');
@@ -332,18 +258,18 @@ static void put_holder(struct sink_json *s, const struct holder *h)
 	if (h->sock.cookie)
 		json__put_id(b, "sock", h->sock.cookie);
 	if (h->proc.tgid)
-		put_proc(b, &h->proc);
+		fields__proc(b, &h->proc);
 	if (h->uid_known)
 		json__put_u64(b, "uid", h->uid);
 	if (h->user[0]) {
 		json__key(b, "user");
 		json__bytes(b, h->user, strnlen(h->user, sizeof(h->user)));
 	}
-	put_ends(b, &h->sock, sink__has_local(&h->sock), h->sock.raddr, h->sock.rport);
+	fields__ends(b, &h->sock, sink__has_local(&h->sock), h->sock.raddr, h->sock.rport);
 	json__put_string(b, "state", sink__state_name(h->sock.state));
 	put_time(s, "since", h->since_ns);
 	if (h->options_known)
-		put_options(b, &h->sock);
+		fields__options(b, &h->sock);
 	json__close(b, '}');
 }
 
@@ -357,7 +283,7 @@ static void put_one_evidence(struct buf *b, const struct evidence *e)
 		json__put_bool(b, e->key, e->number);
 		break;
 	case EVIDENCE_ADDRESS:
-		put_addr(b, e->key, e->addr, e->number);
+		fields__addr(b, e->key, e->addr, e->number);
 		break;
 	case EVIDENCE_TEXT:
 		json__key(b, e->key);
@@ -378,7 +304,7 @@ static void put_processes(struct buf *b, const struct finding *f)
 		const struct finding_process *p = &f->processes[i];
 
 		json__open(b, '{');
-		put_proc(b, &p->proc);
+		fields__proc(b, &p->proc);
 		if (p->uid_known)
 			json__put_u64(b, "uid", p->uid);
 		for (k = 0; k < PROCESS_COUNTS && f->count_keys[k]; k++)
@@ -406,7 +332,7 @@ static void put_evidence(struct buf *b, const struct finding *f)
 	if (f->error)
 		json__put_string(b, "error", log__errno(f->error));
 	if (asks_for_port(f) && (f->sock.lport || !strcmp(f->call, "bind"))) {
-		put_addr(b, "req_addr", f->sock.laddr, f->sock.family);
+		fields__addr(b, "req_addr", f->sock.laddr, f->sock.family);
 		json__put_u64(b, "req_port", f->sock.lport);
 	}
 	for (i = 0; i < f->n_evidence; i++)
@@ -435,11 +361,11 @@ static void put_newcomer(struct buf *b, const struct record *r)
 		if (sock.inode)
 			json__put_u64(b, "inode", sock.inode);
 		json__put_string(b, "proto", sink__proto_name(sock.proto));
-		put_ends(b, &sock, local, sock.raddr, sock.rport);
+		fields__ends(b, &sock, local, sock.raddr, sock.rport);
 		json__put_string(b, "state", sink__state_name(sock.state));
-		put_namespace(b, &sock);
+		fields__netns(b, &sock);
 	} else if (sock.netns) {
-		put_namespace(b, &sock);
+		fields__netns(b, &sock);
 	}
 	put_actor(b, &f->actor, r->cgroup, r->container);
 }
@@ -554,7 +480,7 @@ static void write_stop(struct sink_json *s, const struct record *r)
 		json__put_u64(b, "pid", st->by_pid);
 		json__put_u64(b, "uid", st->by_uid);
 		if (st->by_comm[0])
-			put_comm(b, "comm", st->by_comm);
+			fields__comm(b, "comm", st->by_comm);
 		json__close(b, '}');
 	}
 }
@@ -576,20 +502,6 @@ static void (*const write_own[RECORD_TYPES])(struct sink_json *s, const struct r
 
 /* --- the sink --- */
 
-static void put_head(struct sink_json *s, const struct record *r, uint64_t seq)
-{
-	uint64_t ns = r->boot_ns + (uint64_t)s->config.wall->offset_ns;
-	struct buf *b = &s->line;
-
-	buf__str(b, "{\"v\":1,\"seq\":");
-	buf__u64(b, seq);
-	json__key(b, "ts");
-	json__time(b, &s->now, (int64_t)ns < 0 ? 0 : ns);
-	json__put_u64(b, "boot_ns", r->boot_ns);
-	buf__put(b, s->common.data, s->common.len);
-	json__string(b, record_names[r->type]);
-}
-
 static void sink_json__write(struct sink *sink, const struct record *r, uint64_t seq)
 {
 	struct sink_json *s = (struct sink_json *)sink;
@@ -597,7 +509,8 @@ static void sink_json__write(struct sink *sink, const struct record *r, uint64_t
 
 	b->len = 0;
 	b->failed = false;
-	put_head(s, r, seq);
+	fields__head(b, &s->common, &s->now, s->config.wall, seq, r->boot_ns,
+		     record_names[r->type]);
 	if (r->type >= RECORD_SNAPSHOT && r->type <= RECORD_CLOSE) {
 		put_sock(b, r);
 		put_actor(b, r->actor, r->cgroup, r->container);
@@ -634,11 +547,7 @@ struct sink *sink_json__new(const struct sink_config *c, const char *boot_id, co
 		return NULL;
 	s->sink = (struct sink){ .write = sink_json__write, .free = sink_json__free };
 	s->config = *c;
-	/* begins with the comma after boot_ns */
-	buf__str(&s->common, ",\"boot\":");
-	json__string(&s->common, boot_id);
-	json__put_string(&s->common, "host", host);
-	json__key(&s->common, "type");
+	fields__common(&s->common, boot_id, host);
 	if (s->common.failed) {
 		sink_json__free(&s->sink);
 		errno = ENOMEM;

@@ -644,11 +644,11 @@ class Tracer:
 class Held:
     """A trigger that waits for its stdin, outside of any trace -- CMD: holding its sockets until release()."""
 
-    def __init__(self, *args, name="hold"):
+    def __init__(self, *args, name="hold", where=None):
         self.path = new_path(".facts")
         env = dict(os.environ, TRIGGER_FACTS=self.path)
-        self.process = subprocess.Popen([program(name), *map(str, args)], stdin=subprocess.PIPE, env=env,
-                                        preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(in_netns(where, program(name), *map(str, args)), stdin=subprocess.PIPE,
+                                        env=env, preexec_fn=die_with_parent)
         self.facts = self.until("ready")
 
     def until(self, fact):

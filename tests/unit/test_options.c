@@ -557,7 +557,9 @@ static void test_help_and_version(void **state)
 
 static void test_commands(void **state)
 {
-	static const char *const names[] = { "trace", "replay", "check", "help", "version" };
+	static const char *const names[] = {
+		"trace", "ports", "replay", "check", "help", "version"
+	};
 	size_t n = 0;
 
 	(void)state;
