@@ -34,15 +34,15 @@ struct shares {
 
 enum cure { CURE_POOL, CURE_TW_REUSE, CURE_BIND_NO_PORT, CURE_WIDEN, CURE_CLOSE, CURES };
 
-bool ask_budget__take(struct ask_budget *b, uint64_t now_ns)
+bool ask_budget__take(struct ask_budget *b, uint32_t ports, uint64_t now_ns)
 {
 	if (now_ns >= b->second_ns + SECOND) {
 		b->second_ns = now_ns;
-		b->asked = 0;
+		b->ports = 0;
 	}
-	if (b->asked == ASKS_A_SECOND)
+	if (b->ports >= ASK_PORTS_A_SECOND)
 		return false;
-	b->asked++;
+	b->ports += ASK_PORTS_EACH + ports;
 	return true;
 }
 

@@ -132,7 +132,7 @@ static void exhausted__met(struct exhausted *x, struct detect *d, const struct r
 	f.call = call;
 	find_source(x, r, &e);
 	f.key = hash_question(finding__key(&f, &e.q.net), &e.q);
-	if (ask_budget__take(&x->budget, r->boot_ns))
+	if (ask_budget__take(&x->budget, ASK_PORTS_DEFAULT, r->boot_ns))
 		ephemeral__ask(&e, d);
 	ephemeral__tell_exhausted(&e, &f);
 	o = finding_set__met(&x->open, d, &f);

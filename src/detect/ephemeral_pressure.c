@@ -18,7 +18,7 @@
 #define CALM_PERCENT   90 /* URGE_PERCENT is over */
 #define OVER_PERCENT   75 /* WARN_PERCENT is over */
 #define FIRST_PERCENT  5  /* how much of the capacity may be used before the first look */
-#define LOOK_AGAIN_NS  (SECOND / 5)
+#define LOOK_AGAIN_NS  (SECOND / 5) /* with the default range; sooner where a look costs less */
 #define LOOK_SELDOM_NS (3 * SECOND) /* where it has come close and stayed below for long */
 #define NO_ANSWER_NS   (10 * SECOND)
 #define GROWTH_NS      (30 * SECOND) /* how old the last answer may be to tell the growth */
@@ -91,6 +91,14 @@ static uint32_t net__capacity(struct pressure *p, const struct detect *d, const 
 	}
 	net->used_ns = now_ns;
 	return net->capacity;
+}
+
+static uint32_t ports_of(struct pressure *p, const struct destination *to)
+{
+	struct netns_ref n = destination__netns(to);
+	const struct net *net = net__find(p, &n);
+
+	return net && net->capacity ? net->capacity : ASK_PORTS_DEFAULT;
 }
 
 /* --- one look at one destination --- */
@@ -180,9 +188,11 @@ static void pressure__look(struct pressure *p, struct detect *d, struct destinat
 			   uint64_t now_ns)
 {
 	struct ephemeral e = look_at(p, to, now_ns);
+	uint32_t ports = ports_of(p, to);
+	uint64_t again_ns = LOOK_AGAIN_NS * ports / ASK_PORTS_DEFAULT;
 
-	to->look_after_ns = now_ns + LOOK_AGAIN_NS;
-	if (!ask_budget__take(&p->budget, now_ns))
+	to->look_after_ns = now_ns + again_ns;
+	if (!ask_budget__take(&p->budget, ports, now_ns))
 		return;
 	if (!ephemeral__ask(&e, d)) {
 		to->look_after_ns = now_ns + NO_ANSWER_NS;
@@ -195,8 +205,7 @@ static void pressure__look(struct pressure *p, struct detect *d, struct destinat
 		to->look_interval_ns = 0;
 	} else {
 		/* it came close and went down again: it may do so all day */
-		to->look_interval_ns = to->look_interval_ns ? to->look_interval_ns * 2 :
-							      LOOK_AGAIN_NS;
+		to->look_interval_ns = to->look_interval_ns ? to->look_interval_ns * 2 : again_ns;
 		if (to->look_interval_ns > LOOK_SELDOM_NS)
 			to->look_interval_ns = LOOK_SELDOM_NS;
 		to->look_after_ns = now_ns + to->look_interval_ns;
@@ -324,10 +333,22 @@ static void ephemeral_pressure__poll(void *state, struct detect *d, const struct
 	destinations__each(p->all, look_anew, &pass);
 }
 
+static void look_at_last(void *arg, struct destination *to)
+{
+	const struct pass *pass = arg;
+
+	if (to->opened >= to->look_at)
+		pressure__look(pass->p, pass->d, to, pass->now_ns);
+}
+
+/* A command that used up its ports in a moment and ended: its last second was not looked at yet. */
 static void ephemeral_pressure__end(void *state, struct detect *d, uint64_t now_ns)
 {
 	struct pressure *p = state;
+	struct pass pass = { .p = p, .d = d, .now_ns = now_ns };
 
+	if (p->all && now_ns)
+		destinations__each(p->all, look_at_last, &pass);
 	finding_set__end(&p->open, d, now_ns);
 	destinations__free(p->all);
 	p->all = NULL;
