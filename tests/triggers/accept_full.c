@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * accept_full ADDRESS BACKLOG CLIENTS [MS]: a listener that accepts nothing while CLIENTS connect, until a line comes
- * on stdin, or one each MS from the beginning; then it accepts whatever comes until the end of stdin.
+ * on stdin; then it accepts whatever comes until the end of stdin. With MS one waits for so long before the others
+ * come, and so does each accept().
  */
 #include "trigger.h"
 
@@ -38,6 +39,11 @@ int main(int argc, char **argv)
 	trigger_begin("slow");
 	fd = tcp_listener(argv[1], atoi(argv[2]));
 	fact_sock("listener", fd);
+	if (pause_ms) {
+		tcp_client(argv[1], local_port(fd));
+		usleep(pause_ms * 1000);
+		accept_one(fd);
+	}
 	for (i = 0; i < atoi(argv[3]); i++) {
 		client = tcp(family_of(argv[1]));
 		must(fcntl(client, F_SETFL, O_NONBLOCK), "O_NONBLOCK");
