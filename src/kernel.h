@@ -38,10 +38,11 @@ struct netns_ref {
 /* Every socket of one namespace that has this local port, TIME_WAIT included; the caller judges. */
 struct ask_holders {
 	struct netns_ref net;
-	uint64_t except; /* cookie of the newcomer itself */
-	uint16_t port;   /* host order */
-	uint8_t proto;   /* IPPROTO_TCP, IPPROTO_UDP */
-	uint8_t pad[5];
+	uint64_t except;    /* cookie of the newcomer itself */
+	uint16_t port;      /* host order */
+	uint8_t proto;      /* IPPROTO_TCP, IPPROTO_UDP */
+	uint8_t table_only; /* 1: the kernel is left alone, only what the table knows */
+	uint8_t pad[4];
 };
 
 struct ask_netns {

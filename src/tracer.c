@@ -22,7 +22,8 @@
 #include "socklife.skel.h"
 #include "tracer.h"
 
-#define CONSUME_MAX   50000 /* then signals and ticks have their turn */
+#define CONSUME_MAX   50000        /* then signals and ticks have their turn */
+#define CONSUME_NS    200000000ull /* the same: a record can cost an answer of the kernel */
 #define HOOKS_MAX     32
 #define SNAPSHOT_READ (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
 #define FACTS_STRIDE  ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
@@ -39,6 +40,7 @@ struct tracer {
 	tracer_event_fn *event; /* of the running tracer__consume() */
 	void *event_arg;
 	int consumed; /* by it so far */
+	uint64_t consume_until_ns;
 	uint64_t losses[LOST_KERNEL_REASONS];
 	uint64_t last_losses_ns;
 };
@@ -374,7 +376,9 @@ static int on_record(void *arg, void *data, size_t size)
 	struct tracer *t = arg;
 
 	t->event(t->event_arg, data, size);
-	return ++t->consumed < CONSUME_MAX ? 0 : -EAGAIN;
+	if (++t->consumed % 16)
+		return 0;
+	return t->consumed < CONSUME_MAX && host__now() < t->consume_until_ns ? 0 : -EAGAIN;
 }
 
 static int load(struct tracer *t)
@@ -533,6 +537,7 @@ int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg)
 	t->event = event;
 	t->event_arg = arg;
 	t->consumed = 0;
+	t->consume_until_ns = host__now() + CONSUME_NS;
 	ring_buffer__consume(t->ring);
 	return t->consumed;
 }

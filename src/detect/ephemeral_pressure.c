@@ -15,9 +15,9 @@
 
 #define WARN_PERCENT   80
 #define URGE_PERCENT   95
-#define CALM_PERCENT   90 /* URGE_PERCENT is over */
-#define OVER_PERCENT   75 /* WARN_PERCENT is over */
-#define FIRST_PERCENT  5  /* how much of the capacity may be used before the first look */
+#define CALM_PERCENT   90           /* URGE_PERCENT is over */
+#define OVER_PERCENT   75           /* WARN_PERCENT is over */
+#define FIRST_PERCENT  5            /* how much of the capacity may be used before the first look */
 #define LOOK_AGAIN_NS  (SECOND / 5) /* with the default range; sooner where a look costs less */
 #define LOOK_SELDOM_NS (3 * SECOND) /* where it has come close and stayed below for long */
 #define NO_ANSWER_NS   (10 * SECOND)

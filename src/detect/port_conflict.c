@@ -14,7 +14,9 @@
 
 #define SECOND 1000000000ull
 
-#define ANSWER_MAX   1024   /* holders asked for; the nearest ones come first */
+#define ANSWER_MAX 1024 /* holders asked for; the nearest ones come first */
+#define ASKS_A_SECOND                                                                              \
+	200 /* each walks over all descriptors of the host; past it the table must do */
 #define ASK_AGAIN_NS SECOND /* a newcomer that retries in a loop is counted in between */
 
 extern const struct detector port_conflict;
@@ -22,6 +24,8 @@ extern const struct detector port_conflict;
 struct conflicts {
 	struct finding_set open; /* subject: the key without the holders */
 	struct holder *answer;   /* ANSWER_MAX, from the first use on */
+	uint64_t second_ns;      /* when the asks began to be counted */
+	unsigned int asks;
 };
 
 static bool holder__listens(const struct holder *h)
@@ -74,6 +78,15 @@ static size_t holders__keep(const struct finding *f, struct holder *h, size_t n,
 	return kept;
 }
 
+static bool conflicts__may_ask(struct conflicts *all, uint64_t now_ns)
+{
+	if (now_ns >= all->second_ns + SECOND) {
+		all->second_ns = now_ns;
+		all->asks = 0;
+	}
+	return all->asks++ < ASKS_A_SECOND;
+}
+
 /* Asks who has the port. Fills `answer` with the conflicting ones, the finding with all but text. */
 static size_t conflict__ask(struct conflicts *all, struct detect *d, struct finding *f,
 			    enum conflict_rule *rule)
@@ -85,6 +98,7 @@ static size_t conflict__ask(struct conflicts *all, struct detect *d, struct find
 		.except = f->sock.cookie,
 		.port = f->sock.lport,
 		.proto = f->sock.proto,
+		.table_only = !conflicts__may_ask(all, f->last_ns),
 	};
 	bool at_listen = !strcmp(f->call, "listen");
 	size_t n = 0, kept, i;
@@ -105,6 +119,7 @@ static size_t conflict__ask(struct conflicts *all, struct detect *d, struct find
 		kept = holders__keep(f, all->answer, n, at_listen, true, rule);
 		f->estimated = true;
 	}
+	f->estimated |= q.table_only;
 	for (i = 0; i < kept; i++)
 		f->estimated |= all->answer[i].estimated;
 	f->rule = conflict_names[*rule];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * bind_product PLAN: for each line of the file PLAN a holder takes a port, and a newcomer tries to take the same one.
- * A line is `PORT PROTO UID ORDER HOLDER NEWCOMER`; HOLDER and NEWCOMER are `FAMILY ADDRESS OPTIONS STATE` each. UID is
- * the holder's; the newcomer is root. ORDER is `after` where the newcomer comes when the holder is in its state, and
- * `between` where it binds before the holder's listen() or connect(): those are then made only if that bind() passed,
- * so that a holder which was in the way stays what it was.
+ * A line is `PORT PROTO UID ORDER HOLDER NEWCOMER [BYSTANDER]`; the last three are `FAMILY ADDRESS OPTIONS STATE` each.
+ * A bystander is one more socket on the port, of the holder's process. UID is theirs; the newcomer is root. ORDER is
+ * `after` where the newcomer comes when the holder is in its state, and `between` where it binds before the holder's
+ * listen() or connect(): those are then made only if that bind() passed, so that a holder which was in the way stays
+ * what it was.
  *
- * Facts: `hPORT=COOKIE,ERRNO,ERRNO` and `nPORT=COOKIE,ERRNO,ERRNO`, of bind() and of the call that follows it (0: it
- * passed, -1: it was not made).
+ * Facts: `hPORT=COOKIE,ERRNO,ERRNO` of the holder, `nPORT=...` of the newcomer, `bPORT=...` of the bystander, with the
+ * errnos of bind() and of the call that follows it (0: it passed, -1: it was not made).
  *
  * The holders are processes of their own, one for each user: a process that changed its user back and forth would
  * have one or the other by the time somebody asks. Lines are done in batches, all that are in one at the same time;
@@ -19,15 +20,15 @@
 #include <sys/mman.h>
 #include "trigger.h"
 
-#define LINES_MAX 20000
-#define BATCH     200
-#define USERS     2
-#define SERVER    1024 /* its port: below all ports of the plan */
-/* The holders connect to one address, the newcomers to another: no two connections have the same ends. */
-#define CALLED_BY_HOLDERS   0
-#define CALLED_BY_NEWCOMERS 1
-#define PAUSE_US            20000 /* after a batch, and so much more for each conflict in it: */
-#define PAUSE_CONFLICT_US   1000
+#define LINES_MAX         20000
+#define BATCH             200
+#define USERS             2
+#define SERVER            1024  /* its port: below all ports of the plan */
+#define PAUSE_US          20000 /* after a batch, and so much more for each conflict in it: */
+#define PAUSE_CONFLICT_US 1000
+
+/* Each connects to an address of its own: no two connections of one port have the same ends. */
+enum role { HOLDER, NEWCOMER, BYSTANDER, ROLES };
 
 /* One side of a combination. */
 struct side {
@@ -39,13 +40,25 @@ struct line {
 	char proto[8];
 	int uid;
 	char order[8];
-	struct side holder, newcomer;
+	struct side side[ROLES];
+	int has_bystander;
 };
 
 static struct line lines[LINES_MAX];
 static int n_lines;
 static const int users[USERS] = { 0, 65534 };
 static int *refused; /* shared: the errno of each newcomer's bind() in the batch */
+
+/* The number of bytes that it takes, 0: this is no side. */
+static int side_read(struct side *s, const char *text)
+{
+	int len = 0;
+
+	if (sscanf(text, "%7s %45s %23s %11s%n", s->family, s->address, s->options, s->state,
+		   &len) != 4)
+		return 0;
+	return len;
+}
 
 static void plan_read(const char *path)
 {
@@ -56,13 +69,17 @@ static void plan_read(const char *path)
 		die(path);
 	while (fgets(text, sizeof(text), file)) {
 		struct line *l = &lines[n_lines];
+		int at = 0, role, len = 0;
 
-		if (n_lines == LINES_MAX ||
-		    sscanf(text, "%d %7s %d %7s %7s %45s %23s %11s %7s %45s %23s %11s", &l->port,
-			   l->proto, &l->uid, l->order, l->holder.family, l->holder.address,
-			   l->holder.options, l->holder.state, l->newcomer.family,
-			   l->newcomer.address, l->newcomer.options, l->newcomer.state) != 12)
+		if (n_lines == LINES_MAX || sscanf(text, "%d %7s %d %7s%n", &l->port, l->proto,
+						   &l->uid, l->order, &at) != 4)
 			die("the plan");
+		for (role = HOLDER; role < ROLES; role++, at += len) {
+			len = side_read(&l->side[role], text + at);
+			if (!len && role != BYSTANDER)
+				die("the plan");
+		}
+		l->has_bystander = len > 0;
 		n_lines++;
 	}
 	fclose(file);
@@ -93,15 +110,17 @@ static int side_open(const struct side *s, const char *proto)
 	return fd;
 }
 
-static const char *server_of(const struct side *s, int called_by)
+static const char *server_of(const struct side *s, enum role role)
 {
-	static const char *const servers[][2] = { { "127.0.0.8", "127.0.0.9" },
-						  { "::ffff:127.0.0.8", "::ffff:127.0.0.9" },
-						  { "2001:db8::8", "2001:db8::9" } };
+	static const char *const servers[][ROLES] = {
+		{ "127.0.0.8", "127.0.0.9", "127.0.0.10" },
+		{ "::ffff:127.0.0.8", "::ffff:127.0.0.9", "::ffff:127.0.0.10" },
+		{ "2001:db8::8", "2001:db8::9", "2001:db8::10" },
+	};
 
 	if (!strcmp(s->family, "ipv4"))
-		return servers[0][called_by];
-	return servers[strncmp(s->address, "::ffff:", 7) ? 2 : 1][called_by];
+		return servers[0][role];
+	return servers[strncmp(s->address, "::ffff:", 7) ? 2 : 1][role];
 }
 
 /* A socket of the batch that is open now. */
@@ -109,8 +128,9 @@ struct taken {
 	int fd, bound, next; /* and the errnos of its two calls */
 };
 
-static struct taken side_take(const struct side *s, const struct line *l)
+static struct taken side_take(const struct line *l, enum role role)
 {
+	const struct side *s = &l->side[role];
 	struct taken t = { .fd = side_open(s, l->proto), .next = -1 };
 
 	t.bound = try_bind(t.fd, s->address, l->port) ? errno : 0;
@@ -118,14 +138,16 @@ static struct taken side_take(const struct side *s, const struct line *l)
 }
 
 /* The call after bind(), if that passed and the state needs one. */
-static void side_go_on(const struct side *s, struct taken *t, int called_by)
+static void side_go_on(const struct line *l, enum role role, struct taken *t)
 {
+	const struct side *s = &l->side[role];
+
 	if (t->bound)
 		return;
 	if (!strcmp(s->state, "listening"))
 		t->next = listen(t->fd, 1) ? errno : 0;
 	else if (!strcmp(s->state, "connected"))
-		t->next = try_connect(t->fd, server_of(s, called_by), SERVER) ? errno : 0;
+		t->next = try_connect(t->fd, server_of(s, role), SERVER) ? errno : 0;
 }
 
 static void taken_tell(char who, const struct line *l, const struct taken *t)
@@ -143,10 +165,41 @@ static int batch_end(int from)
 	return from + BATCH < n_lines ? from + BATCH : n_lines;
 }
 
+/* What the holder's process has of one line. */
+struct held {
+	struct taken holder, bystander;
+};
+
+static void line_hold(const struct line *l, struct held *h)
+{
+	h->holder = side_take(l, HOLDER);
+	if (!between(l))
+		side_go_on(l, HOLDER, &h->holder);
+	if (!l->has_bystander)
+		return;
+	h->bystander = side_take(l, BYSTANDER);
+	side_go_on(l, BYSTANDER, &h->bystander);
+	taken_tell('b', l, &h->bystander);
+}
+
+static void line_hold_on(const struct line *l, struct held *h, int newcomer_refused)
+{
+	if (between(l) && !newcomer_refused)
+		side_go_on(l, HOLDER, &h->holder);
+	taken_tell('h', l, &h->holder);
+}
+
+static void line_release(const struct line *l, const struct held *h)
+{
+	close(h->holder.fd);
+	if (l->has_bystander)
+		close(h->bystander.fd);
+}
+
 /* The holders of one user; told what to do next three times a batch. */
 static void hold(int uid, int newcomer)
 {
-	struct taken taken[BATCH];
+	struct held held[BATCH];
 	int from, i;
 
 	/* also the group: nothing of root is left */
@@ -157,27 +210,19 @@ static void hold(int uid, int newcomer)
 		int n = batch_end(from) - from;
 
 		hear(newcomer);
-		for (i = 0; i < n; i++) {
-			if (l[i].uid != uid)
-				continue;
-			taken[i] = side_take(&l[i].holder, &l[i]);
-			if (!between(&l[i]))
-				side_go_on(&l[i].holder, &taken[i], CALLED_BY_HOLDERS);
-		}
-		tell(newcomer, 0);
-		hear(newcomer);
-		for (i = 0; i < n; i++) {
-			if (l[i].uid != uid)
-				continue;
-			if (between(&l[i]) && !refused[i])
-				side_go_on(&l[i].holder, &taken[i], CALLED_BY_HOLDERS);
-			taken_tell('h', &l[i], &taken[i]);
-		}
+		for (i = 0; i < n; i++)
+			if (l[i].uid == uid)
+				line_hold(&l[i], &held[i]);
 		tell(newcomer, 0);
 		hear(newcomer);
 		for (i = 0; i < n; i++)
 			if (l[i].uid == uid)
-				close(taken[i].fd);
+				line_hold_on(&l[i], &held[i], refused[i]);
+		tell(newcomer, 0);
+		hear(newcomer);
+		for (i = 0; i < n; i++)
+			if (l[i].uid == uid)
+				line_release(&l[i], &held[i]);
 		tell(newcomer, 0);
 	}
 }
@@ -220,12 +265,12 @@ static int newcomers_take(const struct line *l, int n, const int *holders, struc
 	int conflicts = 0, i;
 
 	for (i = 0; i < n; i++) {
-		taken[i] = side_take(&l[i].newcomer, &l[i]);
+		taken[i] = side_take(&l[i], NEWCOMER);
 		refused[i] = taken[i].bound;
 	}
 	holders_step(holders);
 	for (i = 0; i < n; i++) {
-		side_go_on(&l[i].newcomer, &taken[i], CALLED_BY_NEWCOMERS);
+		side_go_on(&l[i], NEWCOMER, &taken[i]);
 		taken_tell('n', &l[i], &taken[i]);
 		conflicts += taken[i].bound == EADDRINUSE || taken[i].next == EADDRINUSE;
 	}
@@ -249,7 +294,7 @@ int main(int argc, char **argv)
 	holders[1] = spawn("holder-other", hold_other, NULL);
 	server = tcp(AF_INET6);
 	must(try_bind(server, "::", SERVER), "bind of the server");
-	must(listen(server, 2 * BATCH), "listen of the server");
+	must(listen(server, ROLES * BATCH), "listen of the server");
 	must(fcntl(server, F_SETFL, O_NONBLOCK), "O_NONBLOCK");
 	for (from = 0; from < n_lines; from += BATCH) {
 		int n = batch_end(from) - from, conflicts;
