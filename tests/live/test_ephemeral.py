@@ -233,7 +233,7 @@ def test_pressure():
         silent(tracer)
         filler.line("more")
         found = pressure(tracer, where, 80, 80, cure="pool")
-        told_process(found, filler, live=0, opened=80)
+        told_process(found, filler, live=0, opened=between(79, 80))    # the kernel may be ahead
 
 
 def test_tw_reuse():
@@ -272,7 +272,7 @@ def test_default_range():
     kernel to try every second port in vain for each connect() beyond the half.
     """
     with traced(32768, 60999) as (tracer, where), \
-            Filler(where, "time-wait", 28232, "connect", "range=32768-60999", seconds=20) as filler:
+            Filler(where, "time-wait", 28232, "connect", "range=32768-60999", "pause=50", seconds=20) as filler:
         found = expect(tracer, "ephemeral_exhausted",
                        {"capacity": 28232, "used": 28232, "time_wait": 28232, "live": 0, "cure": "pool"})
         equal(len(ss(where, *to_server())), 28232, "ports that ss knows")
