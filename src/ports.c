@@ -23,20 +23,21 @@ struct ports_seen {
 	uint32_t netns;
 };
 
-/* Room for one more element; false where there is none. */
-static bool make_room(void *array, size_t n, size_t *room, size_t size)
+/* One more element, zeroed, at the end of a growing array. NULL: ENOMEM. */
+static void *add(void *array, size_t *n, size_t *room, size_t size)
 {
-	void **list = array, *more;
 	size_t want = *room ? *room * 2 : 256;
+	void **list = array, *new;
 
-	if (n < *room)
-		return true;
-	more = n < PORTS_NONE - 1 ? reallocarray(*list, want, size) : NULL;
-	if (!more)
-		return false;
-	*list = more;
-	*room = want;
-	return true;
+	if (*n == *room || !*list) {
+		new = *n < PORTS_NONE - 1 ? reallocarray(*list, want, size) : NULL;
+		if (!new)
+			return NULL;
+		*list = new;
+		*room = want;
+	}
+	new = (char *)*list + (*n)++ *size;
+	return memset(new, 0, size);
 }
 
 struct ports *ports__new(void)
@@ -67,41 +68,48 @@ void ports__free(struct ports *p)
 
 uint32_t ports__add_netns(struct ports *p, const struct netns_ref *ref, const char *name)
 {
-	struct ports_netns *n;
+	struct ports_netns *n = add(&p->netns, &p->n_netns, &p->room_netns, sizeof(*n));
 
-	if (!make_room(&p->netns, p->n_netns, &p->room_netns, sizeof(*n)))
+	if (!n)
 		return PORTS_NONE;
-	n = &p->netns[p->n_netns];
-	*n = (struct ports_netns){ .ref = *ref, .process = PORTS_NONE };
+	n->ref = *ref;
+	n->process = PORTS_NONE;
 	snprintf(n->name, sizeof(n->name), "%s", name ? name : "");
-	return p->n_netns++;
+	return p->n_netns - 1;
 }
 
 void ports__add_diag(struct ports *p, uint32_t netns, const struct diag_sock *d)
 {
+	struct ports_seen *seen;
+
 	if (!d->sock.lport)
 		return;
-	if (!make_room(&p->seen, p->n_seen, &p->room_seen, sizeof(*p->seen))) {
+	seen = add(&p->seen, &p->n_seen, &p->room_seen, sizeof(*seen));
+	if (!seen) {
 		p->diag_incomplete = true;
 		return;
 	}
-	p->seen[p->n_seen].diag = *d;
-	p->seen[p->n_seen++].netns = netns;
+	seen->diag = *d;
+	seen->netns = netns;
 }
 
 /* The iterator goes from process to process: nearly always it is the last one. */
 static uint32_t find_process(struct ports *p, const struct ev_actor *a)
 {
-	struct ports_process *last = p->n_processes ? &p->processes[p->n_processes - 1] : NULL;
+	const struct ports_process *last = p->n_processes ? &p->processes[p->n_processes - 1] :
+							    NULL;
+	struct ports_process *new;
 
 	if (last && last->proc.tgid == a->proc.tgid && last->proc.start_ns == a->proc.start_ns)
 		return p->n_processes - 1;
-	if (!make_room(&p->processes, p->n_processes, &p->room_processes, sizeof(*last)))
+	new = add(&p->processes, &p->n_processes, &p->room_processes, sizeof(*new));
+	if (!new)
 		return PORTS_NONE;
-	p->processes[p->n_processes] = (struct ports_process){
-		.proc = a->proc, .uid = a->uid, .nspid = a->nspid, .cgroup_id = a->cgroup_id
-	};
-	return p->n_processes++;
+	new->proc = a->proc;
+	new->uid = a->uid;
+	new->nspid = a->nspid;
+	new->cgroup_id = a->cgroup_id;
+	return p->n_processes - 1;
 }
 
 /*
@@ -119,23 +127,22 @@ void ports__add_snapshot(struct ports *p, const struct ev_snapshot *e)
 {
 	const struct ev_sock *s = &e->base.sock;
 	struct ports_sock *new;
+	struct ports_use *use;
 	uint32_t process;
 
 	if (!holds_port(s))
 		return;
 	process = find_process(p, &e->base.actor);
-	if (process == PORTS_NONE ||
-	    !make_room(&p->uses, p->n_uses, &p->room_uses, sizeof(*p->uses)) ||
-	    !make_room(&p->socks, p->n_socks, &p->room_socks, sizeof(*p->socks))) {
+	use = add(&p->uses, &p->n_uses, &p->room_uses, sizeof(*use));
+	new = add(&p->socks, &p->n_socks, &p->room_socks, sizeof(*new));
+	if (process == PORTS_NONE || !use || !new) {
+		p->n_socks -= new != NULL;
 		p->incomplete = true;
 		return;
 	}
-	p->uses[p->n_uses] =
-		(struct ports_use){ .process = process, .fd = e->fd, .next = PORTS_NONE };
-	new = &p->socks[p->n_socks++];
-	memset(new, 0, sizeof(*new));
+	*use = (struct ports_use){ .process = process, .fd = e->fd, .next = PORTS_NONE };
 	new->sock = *s;
-	new->uses = p->n_uses++;
+	new->uses = p->n_uses - 1;
 	new->uid = e->base.actor.uid;
 	new->options_known = true;
 	new->state = s->state;
@@ -248,20 +255,18 @@ static void join_diag(struct ports *p, struct index *x)
 			take_diag(&p->socks[*slot], seen);
 			continue;
 		}
-		if (!make_room(&p->socks, p->n_socks, &p->room_socks, sizeof(*new))) {
+		new = add(&p->socks, &p->n_socks, &p->room_socks, sizeof(*new));
+		if (!new) {
 			p->incomplete = true;
 			return;
 		}
-		new = &p->socks[p->n_socks];
-		*new = (struct ports_sock){ .sock = seen->diag.sock,
-					    .uses = PORTS_NONE,
-					    .listener = PORTS_NONE,
-					    .time_wait = seen->diag.time_wait,
-					    .expires_ms = seen->diag.expires_ms };
+		new->sock = seen->diag.sock;
+		new->uses = new->listener = PORTS_NONE;
+		new->time_wait = seen->diag.time_wait;
+		new->expires_ms = seen->diag.expires_ms;
 		take_diag(new, seen);
 		if (slot)
-			*slot = p->n_socks;
-		p->n_socks++;
+			*slot = p->n_socks - 1;
 	}
 }
 

@@ -31,24 +31,31 @@ struct buf *table__cell(struct table *t)
 	return &t->text;
 }
 
+/* For cells; of `loud`, only that of a row's first cell counts. */
+static bool make_room(struct table *t)
+{
+	size_t room = t->room ? t->room * 2 : 256;
+	size_t *ends = reallocarray(t->ends, room, sizeof(*ends));
+	bool *loud;
+
+	if (!ends)
+		return false;
+	t->ends = ends;
+	loud = reallocarray(t->loud, room, sizeof(*loud));
+	if (!loud)
+		return false;
+	t->loud = loud;
+	t->room = room;
+	return true;
+}
+
 void table__next(struct table *t)
 {
-	if (t->n_cells == t->room) {
-		size_t room = t->room ? t->room * 2 : 256;
-		size_t *ends = reallocarray(t->ends, room, sizeof(*ends));
-		bool *loud;
-
-		t->ends = ends ? ends : t->ends;
-		loud = ends ? reallocarray(t->loud, room, sizeof(*loud)) : NULL;
-		t->loud = loud ? loud : t->loud;
-		if (!loud) {
-			t->text.failed = true;
-			return;
-		}
-		t->room = room;
+	if (t->n_cells == t->room && !make_room(t)) {
+		t->text.failed = true;
+		return;
 	}
-	t->loud[t->n_cells] =
-		false; /* only that of a row's first cell counts: cells outnumber rows */
+	t->loud[t->n_cells] = false;
 	t->ends[t->n_cells++] = t->text.len;
 }
 
