@@ -454,7 +454,7 @@ static void test_five_tightest(void **state)
 
 	(void)state;
 	for (int destination = 1; destination <= 9; destination++) {
-		char addr[16];
+		char addr[24];
 
 		snprintf(addr, sizeof(addr), "10.0.0.%d", destination);
 		for (int i = 0; i < destination; i++, cookie++)
@@ -598,7 +598,7 @@ static void test_addresses(void **state)
 	held(sock(1, "127.0.0.1", 8080, TCP_LISTEN), 812, 3);
 	held(sock(2, "::ffff:127.0.0.2", 8080, TCP_LISTEN), 812, 4);
 	for (int i = 0; i < 100; i++) {
-		char addr[16];
+		char addr[24];
 
 		snprintf(addr, sizeof(addr), "10.0.0.%d", i);
 		held(sock(10 + i, addr, 8081, TCP_LISTEN), 812, 10 + i);
