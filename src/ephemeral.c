@@ -182,14 +182,23 @@ static void put_processes(const struct shares *s, struct finding *f)
 
 /* --- which cure --- */
 
-static bool reuse_is_off(const struct port_use *use)
+static bool is_loopback(const uint8_t *addr)
 {
-	/* 2 is for loopback: where it counts, `reusable` takes them out of time_wait after a second */
-	return use->tw_reuse == 0 || (use->tw_reuse == 2 && !use->reusable);
+	const struct in6_addr *a = (const struct in6_addr *)addr;
+
+	return IN6_IS_ADDR_LOOPBACK(a) || (IN6_IS_ADDR_V4MAPPED(a) && addr[12] == 127);
 }
 
-static enum cure cure_for_connect(const struct port_use *use, const struct shares *s)
+/* 2 is for loopback only (tcp_twsk_unique). */
+static bool reuse_is_off(const struct ephemeral *e)
 {
+	return e->use.tw_reuse == 0 ||
+	       (e->use.tw_reuse == 2 && !is_loopback(e->q.raddr) && !is_loopback(e->q.laddr));
+}
+
+static enum cure cure_for_connect(const struct ephemeral *e, const struct shares *s)
+{
+	const struct port_use *use = &e->use;
 	const struct share *most = s->n ? &s->list[0] : NULL;
 
 	if (use->bound * 2 > use->used)
@@ -198,7 +207,7 @@ static enum cure cure_for_connect(const struct port_use *use, const struct share
 		return CURE_WIDEN;
 	if (most && most->processes == 1 && most->opened && most->opened * 2 >= s->opened)
 		return CURE_POOL;
-	return reuse_is_off(use) ? CURE_TW_REUSE : CURE_WIDEN;
+	return reuse_is_off(e) ? CURE_TW_REUSE : CURE_WIDEN;
 }
 
 static enum cure choose(const struct ephemeral *e, const struct shares *s, const char *call)
@@ -208,7 +217,7 @@ static enum cure choose(const struct ephemeral *e, const struct shares *s, const
 	if (e->q.proto != IPPROTO_TCP)
 		return CURE_CLOSE;
 	if (!e->q.exclusive)
-		return cure_for_connect(use, s);
+		return cure_for_connect(e, s);
 	if (call && !strcmp(call, "listen"))
 		return CURE_WIDEN;
 	return use->bound * 2 > use->used ? CURE_CLOSE : CURE_BIND_NO_PORT;
@@ -294,7 +303,7 @@ static void advise_pool(struct phrase *p, const struct telling *t)
 	phrase__add(p, " keep its connections open and use them again (pool, keep-alive)");
 	if (t->rate)
 		phrase__add(p, ": it opens %llu a second", (unsigned long long)t->rate);
-	if (!reuse_is_off(&t->e->use))
+	if (!reuse_is_off(t->e))
 		return;
 	phrase__add(p, "; until then, ");
 	say_tw_reuse(p, t);
