@@ -20,7 +20,7 @@
 
 #define BATCH_MS  10            /* how long records gather while there is traffic */
 #define LINGER_NS 1000000000ull /* sockets of a command may outlive it so long */
-#define DRAIN_NS  2000000000ull /* at the end */
+#define DRAIN_NS  2000000000ull /* for one look, while records come */
 #define SETTLE_MS 10
 
 enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK };
@@ -506,9 +506,21 @@ static void report_losses(const struct live *l)
 				  (unsigned long long)lost[i], lost_names[i]);
 }
 
+/*
+ * All that is in the ring, however long that takes: with the hooks gone it has an end. Answers of the
+ * kernel can make a record slow; a second signal ends it.
+ */
+static void drain_last(struct live *l)
+{
+	tracer__stop(l->tracer);
+	do
+		drain(l);
+	while (l->busy && !l->err && !pipeline__full(l->pipeline));
+}
+
 static int finish(struct live *l)
 {
-	drain_all(l);
+	drain_last(l);
 	tracer__losses(l->tracer, on_lost, l);
 	l->ending.now_ns = host__now();
 	pipeline__end(l->pipeline, &l->ending);

@@ -509,13 +509,26 @@ static void detach_syscalls(struct tracer *t)
 		pthread_join(threads[--n], NULL);
 }
 
+void tracer__stop(struct tracer *t)
+{
+	int i;
+
+	detach_syscalls(t);
+	for (i = 0; i < HOOKS_MAX; i++) {
+		if (!t->links[i] || hooks[i].kind == HOOK_ITERATOR)
+			continue;
+		bpf_link__destroy(t->links[i]);
+		t->links[i] = NULL;
+	}
+}
+
 void tracer__free(struct tracer *t)
 {
 	int i;
 
 	if (!t)
 		return;
-	detach_syscalls(t);
+	tracer__stop(t);
 	for (i = 0; i < HOOKS_MAX; i++)
 		bpf_link__destroy(t->links[i]);
 	ring_buffer__free(t->ring);

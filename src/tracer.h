@@ -35,6 +35,8 @@ struct tracer_error {
 struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *why);
 /* 0 or -errno with *why set. Afterwards events are being recorded. */
 int tracer__start(struct tracer *t, struct tracer_error *why);
+/* No more records are made. Those in the ring can still be read, and the iterators work. */
+void tracer__stop(struct tracer *t);
 void tracer__free(struct tracer *t);
 
 /* Readable when there is something to consume. */
