@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import live
@@ -384,10 +385,17 @@ def still_open(tracer):
 
 
 def test_start_to_first_event():
-    """Under 300 ms; the best of five, for the machine may be busy."""
-    best = None
+    """
+    No more than forty starts of a Python interpreter beside it, the best of five. On an idle machine that is some
+    0.8 s, of which it needs a quarter; a busy one holds up the loading of programs more than an interpreter.
+    """
+    best = yardstick = None
     for _ in range(5):
         out = live.new_path(".out")
+        begin = time.monotonic_ns()
+        live.sh(sys.executable, "-S", "-c", "pass")
+        python = (time.monotonic_ns() - begin) / 1e6
+        yardstick = python if yardstick is None else min(yardstick, python)
         begin = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         done = socklife("trace", "--json", "-o", out, "--", live.program("bind_unused"),
                         env=dict(os.environ, TRIGGER_FACTS=live.new_path(".facts")))
@@ -396,7 +404,7 @@ def test_start_to_first_event():
             first = next(r for r in live.parse(f.read()) if r["type"] == "bind")
         took = (first["boot_ns"] - begin) / 1e6
         best = took if best is None else min(best, took)
-    check(best < 300, "%.0f ms from the start to the first event", best)
+    check(best < 40 * yardstick, "%.0f ms from the start to the first event, Python starts in %.0f ms", best, yardstick)
 
 
 def test_narrow_terminal():
