@@ -194,8 +194,10 @@ static __always_inline void snapshot__write(struct bpf_iter__task_file *ctx, str
 		e->base.sock.proto = PROTO_MPTCP;
 	if (snapshot__bound_port(sk))
 		e->base.sock.facts |= FACT_PORT_KEPT;
-	if (BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+	if (BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK) {
+		facts__set(f, FACT_PORT_FIXED); /* for a listen() or connect() to come */
 		e->base.sock.facts |= FACT_PORT_FIXED;
+	}
 	e->fd = ctx->fd;
 	e->backlog = sk->sk_max_ack_backlog;
 	matches = e->base.actor.pad;

@@ -43,6 +43,7 @@ static int read_settings(void *arg)
 	f->tw_reuse = sysctl__number("net/ipv4/tcp_tw_reuse", 0);
 	f->max_time_wait = sysctl__number("net/ipv4/tcp_max_tw_buckets", 0);
 	f->time_wait = sysctl__time_wait();
+	f->listen_drops = sysctl__listen_drops();
 	have = sysctl__number("net/netfilter/nf_conntrack_count", UINT64_MAX);
 	max = sysctl__number("net/netfilter/nf_conntrack_max", UINT64_MAX);
 	if (have != UINT64_MAX && max != UINT64_MAX) {

@@ -35,6 +35,7 @@ struct use {
 	struct port_use *answer;
 	struct port_set reserved, live, time_wait, reusable, bound, bound_first;
 	uint32_t reuse_delay_ms;
+	bool no_timestamps;
 	struct held *held;
 	size_t n_held, room;
 	bool failed;
@@ -92,7 +93,8 @@ static bool reusable(const struct use *u, const struct diag_sock *d)
 {
 	uint32_t mode = u->answer->tw_reuse;
 
-	if (u->q->exclusive || d->state == BPF_TCP_FIN_WAIT2 ||
+	/* without timestamps tw_ts_recent_stamp is 0: none is given (tcp_twsk_unique) */
+	if (u->q->exclusive || u->no_timestamps || d->state == BPF_TCP_FIN_WAIT2 ||
 	    d->expires_ms + u->reuse_delay_ms > TIME_WAIT_MS)
 		return false;
 	return mode == 1 ||
@@ -140,8 +142,7 @@ static int read_settings(struct use *u)
 	narrow_range(u->q, u->answer);
 	sysctl__reserved_ports(&u->reserved);
 	u->answer->tw_reuse = sysctl__number("net/ipv4/tcp_tw_reuse", 0);
-	if (!sysctl__number("net/ipv4/tcp_timestamps", 1))
-		u->answer->tw_reuse = 0; /* tw_ts_recent_stamp is 0: none is given */
+	u->no_timestamps = !sysctl__number("net/ipv4/tcp_timestamps", 1);
 	u->reuse_delay_ms = sysctl__number("net/ipv4/tcp_tw_reuse_delay", REUSE_DELAY_MS);
 	return 0;
 }

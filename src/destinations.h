@@ -29,8 +29,9 @@ struct destination_key {
 	uint32_t netns;
 	uint16_t rport;
 	uint16_t low, high; /* IP_LOCAL_PORT_RANGE of the socket, 0: the namespace's */
-	uint16_t pad;
+	uint16_t pad[3];    /* hashed whole: no byte is left to the compiler */
 };
+_Static_assert(sizeof(struct destination_key) == 56, "no hidden padding");
 
 struct destination {
 	struct destination_key key;

@@ -160,6 +160,8 @@ static void poll_namespaces(struct detect *d, uint64_t now_ns)
 	for (; left && polls < POLLS_MAX; left--) {
 		struct watched *w;
 		struct ask_netns q;
+		uint32_t drops;
+		bool first;
 		ssize_t n;
 
 		d->next_poll = d->next_poll < d->n_watched ? d->next_poll : 0;
@@ -169,6 +171,8 @@ static void poll_namespaces(struct detect *d, uint64_t now_ns)
 			continue;
 		}
 		q = (struct ask_netns){ .net = w->net };
+		drops = w->facts.listen_drops;
+		first = !w->polled_ns;
 		n = kernel__ask(d->kernel, ASK_NETNS, &q, sizeof(q), &w->facts, sizeof(w->facts));
 		polls++;
 		w->polled_ns = now_ns;
@@ -176,6 +180,7 @@ static void poll_namespaces(struct detect *d, uint64_t now_ns)
 			*w = d->watched[--d->n_watched];
 			continue;
 		}
+		w->dropped = first || w->facts.listen_drops != drops;
 		poll_detectors(d, w, now_ns);
 		d->next_poll++;
 	}

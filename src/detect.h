@@ -18,6 +18,7 @@ struct watched {
 	struct netns_facts facts;
 	uint64_t last_ns;   /* of its newest record */
 	uint64_t polled_ns; /* when the facts were read */
+	bool dropped;       /* its ListenDrops grew since the facts before; true at the first */
 };
 
 /* What the user chose. Part of a capture: nothing but fixed-width numbers. */

@@ -203,7 +203,8 @@ static enum cure cure_for_connect(const struct ephemeral *e, const struct shares
 
 	if (use->bound * 2 > use->used)
 		return use->bound_first * 2 >= use->bound ? CURE_BIND_NO_PORT : CURE_CLOSE;
-	if (use->live > use->time_wait)
+	/* nothing left in TIME_WAIT: they were all open when the ports ran out */
+	if (use->live > use->time_wait || !use->time_wait)
 		return CURE_WIDEN;
 	if (most && most->processes == 1 && most->opened && most->opened * 2 >= s->opened)
 		return CURE_POOL;
@@ -277,6 +278,10 @@ static void say_wider(struct phrase *p, const struct telling *t)
 		say_who(p, t);
 		phrase__add(p, " a wider IP_LOCAL_PORT_RANGE than the %u ports of %u-%u",
 			    use->capacity, use->low, use->high);
+	} else if (!t->e->known) {
+		phrase__add(
+			p, "look at net.ipv4.ip_local_port_range in its network namespace: a wider "
+			   "range gives more ports");
 	} else if (use->high - use->low + 1 < WIDEST_PORTS) {
 		say_sysctl(p, t);
 		phrase__add(p,
@@ -351,7 +356,7 @@ static void advise_bind_no_port(struct phrase *p, const struct telling *t)
 static void advise_widen(struct phrase *p, const struct telling *t)
 {
 	say_wider(p, t);
-	if (t->e->q.exclusive)
+	if (t->e->q.exclusive || !t->e->known)
 		return;
 	phrase__add(
 		p,

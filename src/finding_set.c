@@ -12,6 +12,7 @@ static void tell(struct open_finding *o, struct detect *d, enum finding_status s
 	o->emitted_ns = now_ns;
 	o->emitted_count = o->f.count;
 	detect__emit(d, &o->f);
+	o->f.news = false;
 }
 
 struct open_finding *finding_set__of_key(const struct finding_set *s, uint64_t key)
@@ -100,6 +101,7 @@ struct open_finding *finding_set__met(struct finding_set *s, struct detect *d,
 {
 	struct open_finding *o = finding_set__of_key(s, f->key);
 	uint64_t first_ns, count;
+	bool news;
 
 	if (!o) {
 		o = add(s, d, f->last_ns);
@@ -111,7 +113,9 @@ struct open_finding *finding_set__met(struct finding_set *s, struct detect *d,
 	}
 	first_ns = o->f.first_ns;
 	count = o->f.count;
+	news = o->f.news || o->f.rule != f->rule;
 	o->f = *f;
+	o->f.news = news;
 	o->f.first_ns = first_ns;
 	o->f.count = f->gauge ? f->count : count + f->count;
 	if (f->last_ns >= o->emitted_ns + FINDING_UPDATE_NS)

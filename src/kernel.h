@@ -65,6 +65,7 @@ struct netns_facts {
 	uint32_t has_conntrack; /* 1: the next two are known */
 	uint32_t conntrack;     /* nf_conntrack_count */
 	uint32_t max_conntrack; /* nf_conntrack_max; 0: no limit */
+	uint32_t listen_drops;  /* TcpExt ListenDrops: handshakes that listeners dropped; wraps */
 	uint32_t foreign;       /* 1: not the namespace that socklife runs in */
 };
 

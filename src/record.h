@@ -202,6 +202,7 @@ struct finding {
 	char advice[512];
 	uint64_t first_ns, last_ns;
 	uint64_t count; /* evidence.count */
+	bool news;      /* an update by another rule than before: its advice is another one too */
 	bool gauge;     /* count is of things that are so now, not of times that it was met */
 	/* who met it */
 	struct ev_sock sock; /* its local end is the one asked for, also where bind() refused it */

@@ -74,6 +74,28 @@ uint32_t sysctl__time_wait(void)
 	return at ? strtoul(at + strlen(" tw "), NULL, 10) : 0;
 }
 
+/* The file has a line of names, then one of values, for each group of counters. */
+uint32_t sysctl__listen_drops(void)
+{
+	char text[16384], *names, *values, *name, *value, *save_name, *save_value;
+
+	if (read_file("/proc/thread-self/net/netstat", text, sizeof(text)) <= 0)
+		return 0;
+	names = strstr(text, "TcpExt:");
+	values = names ? strstr(names + 1, "\nTcpExt:") : NULL;
+	if (!values)
+		return 0;
+	*values++ = '\0';
+	values[strcspn(values, "\n")] = '\0';
+	name = strtok_r(names, " ", &save_name);
+	value = strtok_r(values, " ", &save_value);
+	while (name && value && strcmp(name, "ListenDrops")) {
+		name = strtok_r(NULL, " ", &save_name);
+		value = strtok_r(NULL, " ", &save_value);
+	}
+	return name && value ? strtoull(value, NULL, 10) : 0;
+}
+
 void port_set__add(struct port_set *set, uint16_t port)
 {
 	set->words[port / 64] |= 1ull << port % 64;

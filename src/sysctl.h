@@ -13,6 +13,8 @@
 uint64_t sysctl__number(const char *name, uint64_t fallback);
 /* net.ipv4.ip_local_port_range, both ends included. 0 or -errno. */
 int sysctl__port_range(uint32_t *low, uint32_t *high);
+/* TcpExt ListenDrops of /proc/net/netstat: what listeners dropped, wraps; 0 where it is not told. */
+uint32_t sysctl__listen_drops(void);
 /* Sockets in TIME_WAIT now, as /proc/net/sockstat has it. */
 uint32_t sysctl__time_wait(void);
 

@@ -155,8 +155,9 @@ static uint64_t look(struct queues *q, const struct netns_ref *net, uint64_t now
  * One listener at one look. `before` is the last look, 0: there is none to compare with. *grown: drops
  * since then. A listener that was not in the last answer had none: those that have any always are.
  */
-static bool judge(const struct queues *q, struct listener *l, const struct listener_queue *now,
-		  uint64_t before, uint64_t now_ns, uint32_t *grown)
+static bool judge(const struct queues *q, const struct watched *w, struct listener *l,
+		  const struct listener_queue *now, uint64_t before, uint64_t now_ns,
+		  uint32_t *grown)
 {
 	bool at_limit = now->length && now->length >= now->limit, stays;
 
@@ -164,6 +165,9 @@ static bool judge(const struct queues *q, struct listener *l, const struct liste
 		*grown = now->drops - l->drops;
 	else
 		*grown = before && !q->forgot ? now->drops : 0;
+	/* sk_drops counts stray resets too, which are not for it: tcp_listendrop() counts ListenDrops */
+	if (!w->dropped)
+		*grown = 0;
 	l->drops = now->drops;
 	l->drops_known = true;
 	stays = at_limit && before && l->at_limit_ns == before;
@@ -331,7 +335,7 @@ static void accept_queue_full__poll(void *state, struct detect *d, const struct 
 	for (i = 0; i < n; i++) {
 		struct listener *l = listener__note(q, q->answer[i].sock.cookie, now_ns);
 
-		full[i] = l && judge(q, l, &q->answer[i], before, now_ns, &grown[i]);
+		full[i] = l && judge(q, w, l, &q->answer[i], before, now_ns, &grown[i]);
 	}
 	for (i = 0; i < n; i++)
 		if (full[i])

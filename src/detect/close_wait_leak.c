@@ -337,7 +337,9 @@ static void tell_all(struct leaks *all, struct catch *c, uint64_t now_ns)
 			tell_program(all, c, i, peers, now_ns);
 			told++;
 		}
-		close_others(all, c, now_ns);
+		/* one that had no room in this look is not over */
+		if (!c->more && told < PROGRAMS_MAX)
+			close_others(all, c, now_ns);
 	}
 	free(c->programs);
 	free(peers);

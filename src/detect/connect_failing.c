@@ -25,6 +25,7 @@
 #define BUCKETS          4096
 #define ERRORS_MAX       6  /* told apart by name; more are counted in the last */
 #define LISTENERS_MAX    64 /* sockets of the port looked at, listeners come first */
+#define ASKS_A_SECOND    10
 #define NONE             UINT16_MAX
 
 extern const struct detector connect_failing;
@@ -75,6 +76,8 @@ struct failing {
 	struct finding_set open;
 	struct table *table; /* from the first failure on */
 	size_t n;
+	uint64_t second_ns; /* when the asks began to be counted */
+	unsigned int asks;
 };
 
 /* --- the table: by key in buckets, by age in a list --- */
@@ -267,7 +270,18 @@ static void find_listener(struct destination *e, const struct holder *h, size_t 
 	}
 }
 
-static void ask_listener(struct destination *e, struct detect *d, uint64_t now_ns)
+/* Each walks over all descriptors of the host: not for every destination of a port scan. */
+static bool may_ask(struct failing *all, uint64_t now_ns)
+{
+	if (now_ns >= all->second_ns + SECOND) {
+		all->second_ns = now_ns;
+		all->asks = 0;
+	}
+	return all->asks++ < ASKS_A_SECOND;
+}
+
+static void ask_listener(struct failing *all, struct destination *e, struct detect *d,
+			 uint64_t now_ns)
 {
 	struct ask_holders q = { .net = finding__netns(&e->sock, &e->actor),
 				 .except = e->sock.cookie,
@@ -277,7 +291,7 @@ static void ask_listener(struct destination *e, struct detect *d, uint64_t now_n
 	ssize_t n;
 
 	e->listening = LISTENING_UNKNOWN;
-	if (most(e) != KIND_REFUSED || !is_local(&e->sock))
+	if (most(e) != KIND_REFUSED || !is_local(&e->sock) || !may_ask(all, now_ns))
 		return;
 	e->asked_ns = now_ns;
 	answer = calloc(LISTENERS_MAX, sizeof(*answer));
@@ -491,7 +505,7 @@ static void refresh(struct failing *all, struct detect *d, struct destination *e
 	if (!o)
 		return;
 	if (now_ns >= e->asked_ns + FINDING_UPDATE_NS)
-		ask_listener(e, d, now_ns);
+		ask_listener(all, e, d, now_ns);
 	fill(&o->f, e);
 	e->changed = false;
 }
@@ -530,7 +544,7 @@ static void failed(struct failing *all, struct detect *d, uint64_t key, const st
 	count_failure(e, r);
 	if (!too_many(e) || finding_set__of_key(&all->open, key))
 		return;
-	ask_listener(e, d, r->boot_ns);
+	ask_listener(all, e, d, r->boot_ns);
 	fill(&f, e);
 	e->changed = false;
 	finding_set__met(&all->open, d, &f);

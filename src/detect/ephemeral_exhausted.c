@@ -132,8 +132,13 @@ static void exhausted__met(struct exhausted *x, struct detect *d, const struct r
 	f.call = call;
 	find_source(x, r, &e);
 	f.key = hash_question(finding__key(&f, &e.q.net), &e.q);
-	if (ask_budget__take(&x->budget, ASK_PORTS_DEFAULT, r->boot_ns))
-		ephemeral__ask(&e, d);
+	/* what the kernel said before is worth more than nothing now */
+	if ((!ask_budget__take(&x->budget, 5 * ASK_PORTS_EACH, r->boot_ns) ||
+	     !ephemeral__ask(&e, d)) &&
+	    o) {
+		finding_set__again(o, d, r->boot_ns);
+		return;
+	}
 	ephemeral__tell_exhausted(&e, &f);
 	o = finding_set__met(&x->open, d, &f);
 	if (!o)

@@ -13,7 +13,8 @@
 #include "phrase.h"
 
 /* A server without descriptors calls accept() in a loop: its process is looked at this often. */
-#define ASK_AGAIN_NS FINDING_UPDATE_NS
+#define ASK_AGAIN_NS   FINDING_UPDATE_NS
+#define OTHER_AGAIN_NS 1000000000ull
 
 extern const struct detector fd_exhausted;
 
@@ -138,11 +139,13 @@ static void advise_limit(struct phrase *p, const struct finding *f, uint64_t lim
 
 	phrase__add(p, "raise the limit: ");
 	if (use)
-		phrase__add(p, "prlimit --pid %" PRIu32 " --nofile=%" PRIu64 ":%" PRIu64 " now, ",
+		phrase__add(p,
+			    "at once by prlimit --pid %" PRIu32 " --nofile=%" PRIu64 ":%" PRIu64
+			    "; for good by ",
 			    f->actor.proc.tgid, want, want);
 	phrase__add(p,
 		    "LimitNOFILE=%" PRIu64 " in its systemd unit or ulimit -n %" PRIu64
-		    " before its start for good",
+		    " before its start",
 		    want, want);
 	if (use && hard <= limit)
 		phrase__add(p, " (its hard limit is %" PRIu64 " too: only root can raise it)",
@@ -237,6 +240,7 @@ static void fd_exhausted__on_record(void *state, struct detect *d, const struct 
 	struct exhaustions *all = state;
 	struct open_finding *o;
 	struct netns_ref net;
+	bool same;
 	struct finding f;
 	uint64_t limit;
 
@@ -245,7 +249,10 @@ static void fd_exhausted__on_record(void *state, struct detect *d, const struct 
 	net = finding__netns(&f.sock, &f.actor);
 	f.key = finding__key_program(finding__key(&f, &net), &f.actor);
 	o = finding_set__of_key(&all->open, f.key);
-	if (o && r->boot_ns < o->asked_ns + ASK_AGAIN_NS) {
+	/* another process of the same program has another limit and other sockets */
+	same = o && o->f.actor.proc.tgid == f.actor.proc.tgid &&
+	       o->f.actor.proc.start_ns == f.actor.proc.start_ns && o->subject == limit;
+	if (o && r->boot_ns < o->asked_ns + (same ? ASK_AGAIN_NS : OTHER_AGAIN_NS)) {
 		finding_set__again(o, d, r->boot_ns);
 		return;
 	}

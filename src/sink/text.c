@@ -457,7 +457,7 @@ static void write_finding(struct sink_text *s, const struct finding *f)
 	buf__safe(b, f->message, message, false);
 	if (closed) {
 		buf__str(b, ": over");
-	} else if (f->status == FINDING_OPEN && advice) {
+	} else if ((f->status == FINDING_OPEN || f->news) && advice) {
 		buf__str(b, "; ");
 		buf__safe(b, f->advice, advice, false);
 	}

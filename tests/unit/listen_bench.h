@@ -29,6 +29,7 @@ struct bench {
 	size_t asked[QUESTIONS];
 	/* the answers */
 	struct netns_facts facts;
+	bool stray;             /* drops that no listener's queue is to blame for */
 	uint32_t reserved_port; /* that ASK_NETNS finds reserved */
 	char reserved[4096];
 	ssize_t reserved_error;
@@ -74,6 +75,7 @@ static inline ssize_t bench__ask(void *arg, enum question q, const void *questio
 	b->asked[q]++;
 	switch ((int)q) {
 	case ASK_NETNS:
+		b->facts.listen_drops += !b->stray;
 		b->facts.port_reserved = b->reserved_port &&
 					 ((const struct ask_netns *)question)->port ==
 						 b->reserved_port;

@@ -122,6 +122,24 @@ static void only_new_drops_count(void **state)
 	assert_evidence(&b->said[1], "drops_new", 7);
 }
 
+/* A reset that finds no connection is counted there too (sk_drops, but not ListenDrops). */
+static void stray_resets_are_silent(void **state)
+{
+	struct bench *b = *state;
+	struct listener_queue *q = queue(b, 0, 128, 5);
+
+	bench__look(b, T0);
+	b->stray = true;
+	q->drops = 10;
+	bench__look(b, T0 + SECOND);
+	assert_int_equal(b->n_said, 0);
+	b->stray = false;
+	q->drops = 11;
+	bench__look(b, T0 + 2 * SECOND);
+	assert_int_equal(b->n_said, 1);
+	assert_evidence(b->said, "drops_new", 1);
+}
+
 static void drops_wrap(void **state)
 {
 	struct bench *b = *state;
@@ -274,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(at_its_limit_for_two_looks, setup, bench__free),
 		cmocka_unit_test_setup_teardown(backlog_of_zero, setup, bench__free),
 		cmocka_unit_test_setup_teardown(only_new_drops_count, setup, bench__free),
+		cmocka_unit_test_setup_teardown(stray_resets_are_silent, setup, bench__free),
 		cmocka_unit_test_setup_teardown(drops_wrap, setup, bench__free),
 		cmocka_unit_test_setup_teardown(a_new_listener, setup, bench__free),
 		cmocka_unit_test_setup_teardown(a_namespace_away_for_long_is_new, setup,

@@ -172,7 +172,7 @@ static void the_process_is_gone(void **state)
 	assert_string_equal(
 		b->said[0].advice,
 		"raise the limit: LimitNOFILE=2048 in its systemd unit or ulimit -n 2048 "
-		"before its start for good");
+		"before its start");
 	socket_fails(b, T0, "other", -ENFILE);
 	assert_non_null(strstr(b->said[1].message, "(fs.file-max)"));
 }
