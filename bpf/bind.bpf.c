@@ -52,7 +52,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 	struct ev_bind *e;
 	__u32 range;
 
-	actor__fill(&actor);
+	actor__acts(f, &actor);
 	if (!f->inode)
 		f->inode = sock__inode(sk);
 	if (call) {
@@ -162,7 +162,7 @@ int sys_exit_listen(struct trace_event_raw_sys_exit *ctx)
 		facts__set(f, FACT_LISTEN_FAILED);
 	if (!f->inode)
 		f->inode = sock__inode(sk);
-	actor__fill(&actor);
+	actor__acts(f, &actor);
 	if (!emit__wanted(sk, f, &actor, NULL))
 		return 0;
 	e = emit__begin(EV_LISTEN, sizeof(*e), now, sk, f, &actor, false);
@@ -224,7 +224,7 @@ static __noinline void peer__emit(const struct sock *sk, struct facts *f, const 
 	struct ev_actor actor;
 	struct ev_peer *e;
 
-	actor__fill(&actor);
+	actor__acts(f, &actor);
 	want.rport = dest->port;
 	__builtin_memcpy(want.raddr, dest->addr, ADDR_LEN);
 	if (!emit__wanted(sk, f, &actor, &want))

@@ -60,7 +60,7 @@ static __always_inline void close__released(struct facts *f, __u64 now)
 	}
 	if (task->flags & PF_EXITING)
 		facts__set(f, FACT_EXITING);
-	actor__fill(&f->actor);
+	actor__acts(f, &f->actor);
 }
 
 /*

@@ -31,7 +31,7 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 	f->rport = bpf_ntohs(ctx->user_port);
 	__builtin_memcpy(f->raddr, addr, ADDR_LEN);
 	f->unread_last = 0;
-	actor__fill(&f->actor);
+	actor__acts(f, &f->actor);
 	file = BPF_CORE_READ(sk, sk_socket, file);
 	if (file) {
 		f->inode = BPF_CORE_READ(file, f_inode, i_ino);
@@ -113,7 +113,7 @@ int sys_exit_connect(struct trace_event_raw_sys_exit *ctx)
 		connect__outcome(sk, f, ret, CONNECT_DECIDED, now);
 	} else if (connect__refused_early(ret)) {
 		f->connect_ns = now;
-		actor__fill(&f->actor);
+		actor__acts(f, &f->actor);
 		connect__outcome(sk, f, ret, CONNECT_DECIDED, now);
 	}
 	return 0;

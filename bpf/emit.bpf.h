@@ -248,7 +248,7 @@ static __always_inline bool filter__process(const struct facts *f, const struct 
 		if (!a->proc.tgid || !bpf_map_lookup_elem(&filter_uids, &uid))
 			return false;
 	}
-	return !(on & FILTER_CGROUP) || a->pad;
+	return !(on & FILTER_CGROUP) || a->mark;
 }
 
 static __always_inline bool filter__tuple(const struct ev_sock *s)
@@ -332,7 +332,7 @@ static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, cons
 	else
 		sock__fill_probed(&b->sock, (__u64)sk, f);
 	__builtin_memcpy(&b->actor, a, sizeof(b->actor));
-	b->actor.pad = 0;
+	b->actor.mark = 0;
 	return b;
 }
 

@@ -116,20 +116,28 @@ GLOBAL_FUNC int owner__fill(struct ev_owner *o)
 	return 0;
 }
 
+/* pid->numbers[level].nr; `pid` is a plain address. */
+static __always_inline __u32 pid__number(const void *pid, __u32 level)
+{
+	__u32 nr = 0;
+
+	pid += bpf_core_field_offset(struct pid, numbers) +
+	       level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr);
+	bpf_probe_read_kernel(&nr, sizeof(nr), pid);
+	return nr;
+}
+
 /* The number of a process in its own pid namespace: the last of pid->numbers[]. */
 static __always_inline __u32 pid__in_namespace(struct pid *pid, __u32 outside)
 {
-	__u32 level = pid ? pid->level : 0, nr = outside;
+	__u32 level = pid ? pid->level : 0;
 	const void *plain = NULL;
 
 	if (!level)
 		return outside;
 	/* no arithmetic with a variable on a BTF pointer (6.1): make it a plain address */
 	bpf_probe_read_kernel(&plain, sizeof(plain), &pid);
-	plain += bpf_core_field_offset(struct pid, numbers) +
-		 level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr);
-	bpf_probe_read_kernel(&nr, sizeof(nr), plain);
-	return nr;
+	return pid__number(plain, level);
 }
 
 static __always_inline bool actor__in_cgroups(void)
@@ -147,7 +155,7 @@ static __always_inline bool actor__in_cgroups(void)
 	return false;
 }
 
-/* The running thread. `pad` says whether a --cgroup filter matched: only now can that be asked. */
+/* The running thread. `mark` says whether a --cgroup filter matched: only now can that be asked. */
 GLOBAL_FUNC int actor__fill(struct ev_actor *a)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -158,9 +166,9 @@ GLOBAL_FUNC int actor__fill(struct ev_actor *a)
 	a->tid = task->pid;
 	a->uid = task->cred->uid.val;
 	a->nspid = pid__in_namespace(task->group_leader->thread_pid, a->proc.tgid);
-	a->pad = 0;
+	a->mark = 0;
 	if (settings.filters & FILTER_CGROUP)
-		a->pad = actor__in_cgroups();
+		a->mark = actor__in_cgroups();
 	a->cgroup_id = bpf_get_current_cgroup_id();
 	if (a->tid == a->proc.tgid)
 		__builtin_memcpy(a->thread, a->proc.comm, COMM_LEN);

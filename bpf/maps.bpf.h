@@ -24,6 +24,8 @@
 
 extern const volatile struct settings settings;
 
+/* To zero a field with: BPF has no memset() of any length. */
+extern const volatile char zeroes[PROCESS_EXE_MAX];
 /* Bumped by userspace each time it has read the loss counters. */
 extern volatile __u64 loss_epoch;
 /* socklife itself, as the init pid namespace numbers it: whoami() finds out. */
@@ -109,6 +111,30 @@ struct {
 	__type(key, __u32);
 	__type(value, struct peers);
 } no_peers __weak SEC(".maps");
+
+/*
+ * Which processes userspace has been told of. Looked at by every program that records who acted, so
+ * the ones that act now are in an array, by the low bits of their number; the hash has the others.
+ */
+struct told {
+	__u64 start_ns;
+	__u32 exec;
+	__u32 tgid; /* in the hash: 0 for one that was told as an ancestor only */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TOLD_SLOTS);
+	__type(key, __u32);
+	__type(value, struct told);
+} told_now __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TOLD_MAX);
+	__type(key, __u32); /* thread group */
+	__type(value, struct told);
+} told __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -7,6 +7,7 @@
 #include "syscall.bpf.h"
 
 const volatile struct settings settings = {};
+const volatile char zeroes[PROCESS_EXE_MAX] = {};
 volatile __u64 loss_epoch = 1;
 volatile __u32 self_tgid = 0;
 volatile __u8 spilled = 0;
@@ -20,6 +21,18 @@ int whoami(void *ctx)
 {
 	self_tgid = bpf_get_current_pid_tgid() >> 32;
 	return 0;
+}
+
+/* Its creator may act no more on it, and is its owner all the same. */
+static __always_inline void open__tell(struct facts *f)
+{
+	struct ev_actor actor;
+
+	if (!settings.filters) {
+		process__tell(&f->owner);
+		return;
+	}
+	actor__acts(f, &actor);
 }
 
 SEC("cgroup/sock_create")
@@ -39,6 +52,8 @@ int sock_create(struct bpf_sock *ctx)
 	owner__fill(&f->owner);
 	if (f->owner.tgid == self_tgid)
 		facts__set(f, FACT_IGNORED);
+	else
+		open__tell(f);
 	return 1;
 }
 
@@ -75,6 +90,7 @@ int sys_exit_socket(struct trace_event_raw_sys_exit *ctx)
 	actor__fill(&actor);
 	if (actor.proc.tgid == self_tgid || !no_fd__wanted(&actor, netns))
 		return 0;
+	process__tell(&actor.proc);
 	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
 	if (!e) {
 		loss__count(LOST_RING);
@@ -85,7 +101,7 @@ int sys_exit_socket(struct trace_event_raw_sys_exit *ctx)
 	e->head.cpu = bpf_get_smp_processor_id();
 	e->head.boot_ns = bpf_ktime_get_boot_ns();
 	e->actor = actor;
-	e->actor.pad = 0;
+	e->actor.mark = 0;
 	e->netns_cookie = BPF_CORE_READ(net, net_cookie);
 	e->netns = netns;
 	e->fd_limit = task__fd_limit();

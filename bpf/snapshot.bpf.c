@@ -3,7 +3,7 @@
  * snapshot.bpf.c - every socket that a process holds, in all namespaces, with its owner: what was
  * there before the start, what a resynchronisation compares with, and who holds a port.
  */
-#include "emit.bpf.h"
+#include "process.bpf.h"
 
 /* What one pass wants: set by userspace before it reads (tracer.c). */
 volatile __u8 snapshot_mode = SNAPSHOT_NEW;
@@ -31,7 +31,7 @@ static __always_inline void actor__of(struct ev_actor *a, struct task_struct *ta
 	a->nspid = pid__in_namespace(leader->thread_pid, task->tgid);
 	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	a->cgroup_id = cgroup;
-	a->pad = (settings.filters & FILTER_CGROUP) &&
+	a->mark = (settings.filters & FILTER_CGROUP) &&
 		 bpf_map_lookup_elem(&filter_cgroups, &cgroup);
 }
 
@@ -200,10 +200,10 @@ static __always_inline void snapshot__write(struct bpf_iter__task_file *ctx, str
 	}
 	e->fd = ctx->fd;
 	e->backlog = sk->sk_max_ack_backlog;
-	matches = e->base.actor.pad;
-	e->base.actor.pad = 0;
+	matches = e->base.actor.mark;
+	e->base.actor.mark = 0;
 	bpf_seq_write(ctx->meta->seq, e, sizeof(*e));
-	e->base.actor.pad = matches; /* for the process's next descriptor */
+	e->base.actor.mark = matches; /* for the process's next descriptor */
 }
 
 SEC("iter/task_file")
@@ -263,5 +263,34 @@ int tcp_options(struct bpf_iter__tcp *ctx)
 	if (BPF_CORE_READ_BITFIELD(sk, skc_ipv6only))
 		o.options |= OPT_V6ONLY;
 	bpf_seq_write(ctx->meta->seq, &o, sizeof(o));
+	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ev_process);
+} process_record SEC(".maps");
+
+/* One task, which userspace names when it attaches: who was there before the start is asked for. */
+SEC("iter/task")
+int process(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct ev_process *e;
+	__u32 zero = 0;
+	__u64 plain = 0;
+
+	e = bpf_map_lookup_elem(&process_record, &zero);
+	if (!task || !e)
+		return 0;
+	bpf_probe_read_kernel(&plain, sizeof(plain), &task);
+	e->head.type = EV_PROCESS;
+	e->head.size = sizeof(*e);
+	e->head.cpu = bpf_get_smp_processor_id();
+	e->head.boot_ns = bpf_ktime_get_boot_ns();
+	process__fill(e, plain, 0);
+	bpf_seq_write(ctx->meta->seq, e, sizeof(*e));
 	return 0;
 }

@@ -6,7 +6,7 @@
 #ifndef SOCKLIFE_SYSCALL_BPF_H
 #define SOCKLIFE_SYSCALL_BPF_H
 
-#include "emit.bpf.h"
+#include "process.bpf.h"
 #include <asm-generic/errno.h>
 
 #define ERESTARTSYS 512 /* include/linux/errno.h: the call starts again after the signal */

@@ -13,6 +13,14 @@
 #define SCRATCH_MAX	16384	/* threads inside bind(), UDP connect() or a listener's close() */
 #define TREE_MAX	65536	/* processes followed by --pid -f or trace -- CMD */
 
+#define PROCESS_PARENTS	4	/* ancestors told with a process, the nearest first */
+#define PROCESS_EXE_PART 256	/* one component of a path with its NUL (NAME_MAX + 1) */
+#define PROCESS_EXE_MAX	768	/* bytes of an executable's path: no component begins after 511 */
+#define PROCESS_ARGS_MAX 256	/* bytes of a command line */
+#define PROCESS_DEPTH	64	/* directories and mounts that a path is followed through */
+#define TOLD_SLOTS	1024	/* power of two: processes found at once to have been told */
+#define TOLD_MAX	16384	/* processes known to have been told */
+
 #define PEERS_PER_SOCK	64	/* destinations remembered per unconnected UDP socket */
 #define PEER_SOCKS_MAX	16384	/* UDP sockets whose destinations are remembered */
 

@@ -11,7 +11,7 @@
 #include <linux/types.h>
 #include "bounds.h"
 
-#define EVENTS_VERSION 2
+#define EVENTS_VERSION 3
 
 enum ev_type {
 	EV_BIND = 1,
@@ -24,6 +24,7 @@ enum ev_type {
 	EV_SNAPSHOT,
 	EV_TREE,
 	EV_NO_FD,
+	EV_PROCESS,
 	EV_TYPES
 };
 
@@ -112,7 +113,7 @@ struct ev_actor {
 	__u32	tid;
 	__u32	uid;		/* real */
 	__u32	nspid;		/* in its own pid namespace */
-	__u32	pad;
+	__u32	mark;		/* 0 in a record; each side notes here what it found out of it */
 	__u64	cgroup_id;	/* in the cgroup2 hierarchy */
 	char	thread[COMM_LEN];
 };
@@ -241,6 +242,32 @@ struct ev_no_fd {
 	__u64	fd_limit;	/* RLIMIT_NOFILE */
 	__u32	netns;
 	__s32	error;
+};
+
+#define PROCESS_ANCESTOR (1 << 0)	/* told for a descendant's sake: no args, no parents */
+#define PROCESS_EXE_CUT	 (1 << 1)	/* the path is longer: what is nearest to the root is missing */
+#define PROCESS_NO_MEMORY (1 << 2)	/* it had exited, or is the kernel's: no exe, no args */
+
+/*
+ * Who a process is. Comes before the first record of it, and again after an exec. The path is the one
+ * that the process sees (from its root directory), as its components from the file up, each with its NUL.
+ */
+struct ev_process {
+	struct ev_head	head;
+	struct ev_owner	proc;
+	struct ev_owner	parents[PROCESS_PARENTS];	/* nearest first; tgid 0: no more */
+	__u64	cgroup_id;
+	__u32	uid;		/* real */
+	__u32	euid;
+	__u32	loginuid;	/* 4294967295: none, as in /proc/PID/loginuid; the same for session */
+	__u32	session;
+	__u32	nspid;
+	__u16	flags;		/* PROCESS_* */
+	__u16	exe_len;
+	__u16	args_len;
+	__u16	pad[3];
+	char	exe[PROCESS_EXE_MAX];
+	char	args[PROCESS_ARGS_MAX];	/* as in memory: each ends in a NUL, the last may be cut */
 };
 
 #endif

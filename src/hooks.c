@@ -54,6 +54,8 @@ const struct hook hooks[] = {
 	  "sockets older than the start" },
 	{ "tcp_options", "iter/tcp", HOOK_ITERATOR, NEED_PORTS, false,
 	  "whether SO_REUSEADDR shares a port with closed connections (ports PORT)" },
+	{ "process", "iter/task", HOOK_TASK, NEED_ALWAYS, false,
+	  "the executables of processes older than the start" },
 	{ 0 },
 };
 
@@ -61,7 +63,7 @@ const char *hook__kind_name(enum hook_kind kind)
 {
 	static const char *const names[] = {
 		[HOOK_CGROUP] = "cgroup",     [HOOK_BTF] = "tp_btf", [HOOK_SYSCALL] = "tracepoint",
-		[HOOK_ITERATOR] = "iterator", [HOOK_RUN] = "run",
+		[HOOK_ITERATOR] = "iterator", [HOOK_TASK] = "iterator", [HOOK_RUN] = "run",
 	};
 
 	return names[kind];

@@ -316,6 +316,14 @@ static struct bpf_link *attach_syscall(struct bpf_program *prog, const char *nam
 	return link;
 }
 
+static struct bpf_link *attach_task(struct bpf_program *prog, uint32_t tgid)
+{
+	union bpf_iter_link_info info = { .task.tid = tgid };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	return bpf_program__attach_iter(prog, &opts);
+}
+
 static int run_once(struct bpf_program *prog)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -338,6 +346,9 @@ static int attach(struct tracer *t, int i)
 		break;
 	case HOOK_SYSCALL:
 		t->links[i] = attach_syscall(prog, hooks[i].program);
+		break;
+	case HOOK_TASK:
+		t->links[i] = attach_task(prog, getpid());
 		break;
 	case HOOK_ITERATOR:
 		t->links[i] = bpf_program__attach_iter(prog, NULL);
@@ -631,6 +642,28 @@ int tracer__tcp_options(struct tracer *t, uint16_t port, tracer_options_fn *foun
 		return -EOPNOTSUPP;
 	t->skel->bss->snapshot_port = port;
 	return read_iterator(t->options, sizeof(struct port_options), on_options, &f);
+}
+
+int tracer__process(struct tracer *t, uint32_t tgid, struct ev_process *e)
+{
+	struct bpf_link *link = attach_task(t->skel->progs.process, tgid);
+	int fd, err = link ? 0 : -errno;
+	ssize_t n = 0;
+
+	if (err)
+		return err;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		err = -errno;
+	} else {
+		do
+			n = read(fd, e, sizeof(*e));
+		while (n < 0 && (errno == EAGAIN || errno == EINTR));
+		err = n < 0 ? -errno : n == sizeof(*e) ? 0 : -ESRCH;
+		close(fd);
+	}
+	bpf_link__destroy(link);
+	return err;
 }
 
 /*

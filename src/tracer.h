@@ -61,6 +61,12 @@ int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
 typedef void tracer_options_fn(void *arg, const struct port_options *o);
 int tracer__tcp_options(struct tracer *t, uint16_t port, tracer_options_fn *found, void *arg);
 
+/*
+ * Who the process with this number is now, but for its arguments. -ESRCH: there is none. The number is the
+ * one of socklife's own pid namespace.
+ */
+int tracer__process(struct tracer *t, uint32_t tgid, struct ev_process *e);
+
 /* Losses in the kernel since the last call, one `lost` a reason. */
 void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg);
 /* Whether the kernel still has this socket. */

@@ -15,13 +15,17 @@ struct bpf_iter_meta;
 struct cgroup;
 struct cred;
 struct css_set;
+struct dentry;
 struct fdtable;
 struct file;
 struct file_operations;
 struct files_struct;
+struct fs_struct;
 struct inet_bind_bucket;
 struct inode;
 struct kernfs_node;
+struct mm_struct;
+struct mount;
 struct net;
 struct nsproxy;
 struct pid;
@@ -32,6 +36,7 @@ struct sock;
 struct sock_common;
 struct socket;
 struct task_struct;
+struct vfsmount;
 
 typedef struct {
 	__s64 counter;
@@ -163,11 +168,19 @@ struct socket {
 	struct sock *sk;
 };
 
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
 struct file {
 	const struct file_operations *f_op;
 	void *private_data;
 	struct inode *f_inode;
 	unsigned int f_flags;
+	union {
+		const struct path f_path;
+	};
 };
 
 struct inode {
@@ -182,6 +195,31 @@ struct files_struct {
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;
+};
+
+struct fs_struct {
+	struct path root;
+};
+
+struct qstr {
+	const __u8 *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	union {
+		const struct qstr d_name;
+	};
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
 };
 
 struct ns_common {
@@ -203,18 +241,31 @@ typedef struct {
 
 struct task_struct {
 	unsigned int flags;
+	struct mm_struct *mm;
 	int pid;
 	int tgid;
+	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	__u64 start_boottime;
 	const struct cred *cred;
 	char comm[16];
+	struct fs_struct *fs;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
+	kuid_t loginuid;
+	unsigned int sessionid;
 	__u64 self_exec_id;
 	struct css_set *cgroups;
+};
+
+struct mm_struct {
+	struct {
+		unsigned long arg_start;
+		unsigned long arg_end;
+		struct file *exe_file;
+	};
 };
 
 struct css_set {
@@ -298,6 +349,15 @@ struct bpf_iter__tcp {
 		struct sock_common *sk_common;
 	};
 	unsigned int uid;
+};
+
+struct bpf_iter__task {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct task_struct *task;
+	};
 };
 
 #if defined(__TARGET_ARCH_x86)
