@@ -32,7 +32,7 @@ static __always_inline void actor__of(struct ev_actor *a, struct task_struct *ta
 	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	a->cgroup_id = cgroup;
 	a->mark = (settings.filters & FILTER_CGROUP) &&
-		 bpf_map_lookup_elem(&filter_cgroups, &cgroup);
+		  bpf_map_lookup_elem(&filter_cgroups, &cgroup);
 }
 
 /* The record being made: too large for the stack. One reader at a time, which userspace is. */

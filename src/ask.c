@@ -109,6 +109,7 @@ static const struct {
 	[ASK_RESERVED] = { sizeof(struct ask_netns), answer__reserved },
 	[ASK_FILES] = { sizeof(struct ask_files), answer__files },
 	[ASK_ADDRESS] = { sizeof(struct ask_address), answer__address },
+	[ASK_PROCESS] = { sizeof(struct ask_process), answer__process },
 };
 
 ssize_t ask__answer(void *ask, enum question q, const void *question, size_t len, void *answer,

@@ -21,6 +21,8 @@ struct ask_config {
 	 */
 	int (*each_socket)(void *arg, uint16_t port, uint32_t netns, ask_found_fn *found,
 			   void *ctx);
+	/* The process with this number, all but its arguments. 0 or -errno. NULL: nobody can say. */
+	int (*process)(void *arg, uint32_t tgid, struct ev_process *e);
 	void *arg;
 };
 

@@ -26,6 +26,7 @@ answer_fn answer__port_use;   /* ask_ports.c */
 answer_fn answer__reserved;   /* ask_netns.c */
 answer_fn answer__files;      /* ask_files.c */
 answer_fn answer__address;    /* ask_address.c */
+answer_fn answer__process;    /* ask_process.c */
 
 /* The name of a user, no NUL. Bytes or -errno. */
 ssize_t ask__user_name(uint32_t uid, char *name, size_t max);

@@ -16,7 +16,7 @@
 #include "events.h"
 
 /* Of the chunks, and of the events in them (events.h). */
-#define CAPTURE_VERSION   3
+#define CAPTURE_VERSION   4
 #define CAPTURE_FORMAT    (CAPTURE_VERSION << 16 | EVENTS_VERSION)
 #define CAPTURE_CHUNK_MAX (1u << 20)
 

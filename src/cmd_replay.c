@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "command.h"
+#include "decode.h"
 #include "log.h"
 #include "output.h"
 #include "pipeline.h"
@@ -100,7 +101,7 @@ static int payload(const struct capture_chunk *chunk, void *into, size_t size)
 
 static int replay_event(struct replay *r, const struct capture_chunk *chunk)
 {
-	unsigned char copy[1024] __attribute__((aligned(8)));
+	unsigned char copy[sizeof(union event)] __attribute__((aligned(8)));
 
 	if (chunk->len > sizeof(copy))
 		return -EBADMSG;

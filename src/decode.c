@@ -14,6 +14,7 @@ static const unsigned short sizes[EV_TYPES] = {
 	[EV_PEER] = sizeof(struct ev_peer),       [EV_STATE] = sizeof(struct ev_state),
 	[EV_CLOSE] = sizeof(struct ev_close),     [EV_SNAPSHOT] = sizeof(struct ev_snapshot),
 	[EV_TREE] = sizeof(struct ev_tree),       [EV_NO_FD] = sizeof(struct ev_no_fd),
+	[EV_PROCESS] = sizeof(struct ev_process),
 };
 
 _Static_assert(sizeof(sizes) / sizeof(sizes[0]) == EV_TYPES, "a row for each event");
@@ -31,6 +32,20 @@ static int check_base(const struct ev_base *b)
 		return -EBADMSG;
 	if (b->sock.proto != IPPROTO_TCP && b->sock.proto != IPPROTO_UDP)
 		return -EBADMSG;
+	return 0;
+}
+
+/* The path is of whole components: without its last NUL it would have no end. */
+static int check_process(struct ev_process *p)
+{
+	int i;
+
+	if (!p->proc.tgid || p->exe_len > sizeof(p->exe) || p->args_len > sizeof(p->args) ||
+	    (p->exe_len && p->exe[p->exe_len - 1]))
+		return -EBADMSG;
+	terminate(p->proc.comm);
+	for (i = 0; i < PROCESS_PARENTS; i++)
+		terminate(p->parents[i].comm);
 	return 0;
 }
 
@@ -68,6 +83,9 @@ int decode__event(union event *e, const void *data, size_t size)
 	if (head.type == EV_NO_FD) {
 		terminate(copy.no_fd.actor.proc.comm);
 		terminate(copy.no_fd.actor.thread);
+	} else if (head.type == EV_PROCESS) {
+		if (check_process(&copy.process))
+			return -EBADMSG;
 	} else if (head.type != EV_TREE) {
 		if (check_base(&copy.base))
 			return -EBADMSG;

@@ -22,6 +22,7 @@ union event {
 	struct ev_snapshot snapshot;
 	struct ev_tree tree;
 	struct ev_no_fd no_fd;
+	struct ev_process process;
 };
 
 /* Copies the event at `data` to `e`. Returns 0, or -EBADMSG and leaves `e` untouched. */

@@ -98,7 +98,10 @@ uint64_t finding__key(const struct finding *f, const struct netns_ref *netns)
 
 uint64_t finding__key_program(uint64_t key, const struct ev_actor *a)
 {
-	key = detect__hash(key, a->proc.comm, strnlen(a->proc.comm, COMM_LEN));
+	if (a->mark)
+		key = detect__hash(key, &a->mark, sizeof(a->mark));
+	else
+		key = detect__hash(key, a->proc.comm, strnlen(a->proc.comm, COMM_LEN));
 	return detect__hash(key, &a->cgroup_id, sizeof(a->cgroup_id));
 }
 

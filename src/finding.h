@@ -31,7 +31,10 @@ struct finding_process *finding__process(struct finding *f, const struct ev_owne
  * NULL: none.
  */
 uint64_t finding__key(const struct finding *f, const struct netns_ref *netns);
-/* The executable and cgroup of an actor, for the key. */
+/*
+ * The executable and cgroup of an actor, for the key: of the executable's path the pipeline has left a hash
+ * in a->mark; where it is not known the process's name stands for it.
+ */
 uint64_t finding__key_program(uint64_t key, const struct ev_actor *a);
 
 /* The namespace of a socket, and a process that is likely in it. */

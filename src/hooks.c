@@ -62,8 +62,9 @@ const struct hook hooks[] = {
 const char *hook__kind_name(enum hook_kind kind)
 {
 	static const char *const names[] = {
-		[HOOK_CGROUP] = "cgroup",     [HOOK_BTF] = "tp_btf", [HOOK_SYSCALL] = "tracepoint",
-		[HOOK_ITERATOR] = "iterator", [HOOK_TASK] = "iterator", [HOOK_RUN] = "run",
+		[HOOK_CGROUP] = "cgroup",      [HOOK_BTF] = "tp_btf",
+		[HOOK_SYSCALL] = "tracepoint", [HOOK_ITERATOR] = "iterator",
+		[HOOK_TASK] = "iterator",      [HOOK_RUN] = "run",
 	};
 
 	return names[kind];

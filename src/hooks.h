@@ -14,7 +14,7 @@ enum hook_kind {
 	HOOK_SYSCALL, /* a syscalls: tracepoint */
 	HOOK_ITERATOR,
 	HOOK_TASK, /* the iterator over one task: attached anew for each */
-	HOOK_RUN, /* run once, attached nowhere */
+	HOOK_RUN,  /* run once, attached nowhere */
 };
 
 enum hook_need { NEED_ALWAYS, NEED_TCP, NEED_UDP_SENDS, NEED_TREE, NEED_PORTS };

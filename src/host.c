@@ -112,15 +112,15 @@ static uint32_t parent_of(const char *pid)
 	return end && strlen(end) > 4 ? strtoul(end + 4, NULL, 10) : 0;
 }
 
-struct process {
+struct listed {
 	uint32_t pid, parent;
 	bool descends;
 };
 
 /* All processes of /proc. NULL with errno set; the caller frees it. */
-static struct process *read_processes(size_t *n)
+static struct listed *read_processes(size_t *n)
 {
-	struct process *list = NULL;
+	struct listed *list = NULL;
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
 	size_t room = 0;
@@ -134,7 +134,7 @@ static struct process *read_processes(size_t *n)
 		if (!pid)
 			continue;
 		if (*n == room) {
-			struct process *more;
+			struct listed *more;
 
 			room = room ? room * 2 : 512;
 			more = reallocarray(list, room, sizeof(*list));
@@ -145,7 +145,7 @@ static struct process *read_processes(size_t *n)
 			}
 			list = more;
 		}
-		list[(*n)++] = (struct process){ .pid = pid, .parent = parent_of(entry->d_name) };
+		list[(*n)++] = (struct listed){ .pid = pid, .parent = parent_of(entry->d_name) };
 	}
 	closedir(proc);
 	return list;
@@ -165,7 +165,7 @@ int host__descendants(const uint32_t *pids, size_t n, void (*found)(void *arg, u
 		      void *arg)
 {
 	size_t count, i, k;
-	struct process *list = read_processes(&count);
+	struct listed *list = read_processes(&count);
 	bool more = true;
 
 	if (!list)

@@ -25,6 +25,7 @@ enum question {
 	ASK_ADDRESS,    /* question: struct ask_address. answer: struct address_facts */
 	ASK_RESERVED, /* question: struct ask_netns. answer: ip_local_reserved_ports as text, no NUL */
 	ASK_SOCKET, /* question: struct ask_socket. answer: struct known_socket, from the table */
+	ASK_PROCESS,    /* question: struct ask_process. answer: struct ev_process (events.h) */
 	QUESTIONS
 };
 
@@ -190,6 +191,13 @@ struct known_socket {
 	uint64_t since_ns;     /* listening, else connected, else bound, else first seen */
 	uint32_t uid_known;    /* actor's uid and cgroup are known too */
 	uint32_t options_known;
+};
+
+/* A process as it was at this exec. -ESRCH: it has ended, or is another program by now. */
+struct ask_process {
+	uint64_t start_ns;
+	uint32_t tgid;
+	uint32_t exec;
 };
 
 /* Bytes of answer put into `answer`, at most `max` (a whole number of elements), or -errno. */

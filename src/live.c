@@ -100,6 +100,13 @@ static int each_socket(void *arg, uint16_t port, uint32_t netns,
 	return tracer__snapshot(l->tracer, SNAPSHOT_HOLDERS, port, netns, on_holder, &each);
 }
 
+static int find_process(void *arg, uint32_t tgid, struct ev_process *e)
+{
+	struct live *l = arg;
+
+	return tracer__process(l->tracer, tgid, e);
+}
+
 static void follow_pid(void *arg, uint32_t pid)
 {
 	struct live *l = arg;
@@ -136,6 +143,7 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 	const struct options *o = l->options;
 	struct ask_config ask = { .cgroup_fd = tracer__cgroup_fd(l->tracer),
 				  .each_socket = each_socket,
+				  .process = find_process,
 				  .arg = l };
 	struct pipeline_config config = {
 		.wall = host__wall(o->utc),

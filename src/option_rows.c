@@ -233,7 +233,7 @@ static int add_unit(struct options *o, const struct option_row *row, const char 
 static int add_event(struct options *o, const struct option_row *row, const char *value)
 {
 	(void)row;
-	for (unsigned int type = RECORD_SNAPSHOT; type <= RECORD_FINDING; type++) {
+	for (unsigned int type = RECORD_PROCESS; type <= RECORD_FINDING; type++) {
 		if (strcmp(value, record_names[type]))
 			continue;
 		o->records.events |= 1u << type;

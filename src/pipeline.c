@@ -5,7 +5,10 @@
 #include <string.h>
 #include "cgroup_cache.h"
 #include "pipeline.h"
+#include "processes.h"
 #include "sock_table.h"
+
+#define PROCESSES_MAX 16384 /* with its strings some 400 bytes each */
 
 struct pipeline {
 	struct pipeline_config config;
@@ -15,6 +18,8 @@ struct pipeline {
 	struct sock_table *table;
 	struct detect *detect;
 	struct cgroup_cache *cgroups;
+	struct processes *processes;
+	struct ev_actor actor; /* of the record being made, with what is known of its program */
 	struct sink *sink;
 	uint64_t seq;
 	uint64_t shown;  /* events, for --count */
@@ -158,9 +163,14 @@ static bool has_errno(const struct record_filter *f, int error)
 	return false;
 }
 
+static bool always_told(enum record_type type)
+{
+	return type == RECORD_START || type == RECORD_STOP || type == RECORD_LOST;
+}
+
 static bool chosen(const struct record_filter *f, const struct record *r)
 {
-	if (r->type == RECORD_START || r->type == RECORD_STOP || r->type == RECORD_LOST)
+	if (always_told(r->type))
 		return true;
 	if (f->events && !(f->events & (1u << r->type)))
 		return false;
@@ -178,18 +188,71 @@ static bool is_event(enum record_type type)
 	return type > RECORD_SNAPSHOT && type < RECORD_FINDING;
 }
 
+static void write_process(struct pipeline *p, const struct ev_owner *o, uint64_t now_ns)
+{
+	struct known *k = o && o->tgid ? processes__find(p->processes, o, NULL) : NULL;
+	struct process process;
+	struct record r = {
+		.type = RECORD_PROCESS, .boot_ns = now_ns, .fd = -1, .u.process = &process
+	};
+
+	if (!k || !processes__due(p->processes, k))
+		return;
+	r.inferred = processes__describe(p->processes, k, now_ns, &process);
+	if (p->config.no_args) {
+		process.args = NULL;
+		r.inferred &= ~INFERRED_ARGS;
+	}
+	if (process.cgroup_id)
+		cgroup_cache__find(p->cgroups, process.cgroup_id, &r.cgroup, &r.container);
+	p->totals.events[RECORD_PROCESS]++;
+	p->sink->write(p->sink, &r, ++p->seq);
+}
+
+/*
+ * Who acts and who owns, before the first record that names them. They accompany what is written,
+ * whatever was chosen; chosen themselves, they come where a record is not.
+ */
+static void tell_processes(struct pipeline *p, const struct record *r)
+{
+	write_process(p, r->actor ? &r->actor->proc : NULL, r->boot_ns);
+	write_process(p, r->owner, r->boot_ns);
+}
+
 static void write_record(struct pipeline *p, const struct record *r)
 {
+	const struct record_filter *f = &p->config.filter;
+	bool write = chosen(f, r);
+
 	p->totals.events[r->type]++;
-	if (!chosen(&p->config.filter, r) || (pipeline__full(p) && r->type != RECORD_STOP))
+	if (pipeline__full(p) && r->type != RECORD_STOP)
+		return;
+	if (write || (f->events & 1u << RECORD_PROCESS))
+		tell_processes(p, r);
+	if (!write)
 		return;
 	if (is_event(r->type))
 		p->shown++;
 	p->sink->write(p->sink, r, ++p->seq);
 }
 
+/* A copy of the actor has what is known of its program, for the detectors. */
+static void complete_process(struct pipeline *p, struct record *r)
+{
+	struct known *k = processes__find(p->processes, &r->actor->proc, r->actor);
+
+	if (!k)
+		return;
+	r->exe = processes__exe(k);
+	p->actor = *r->actor;
+	p->actor.mark = processes__program(k);
+	r->actor = &p->actor;
+}
+
 static void complete(struct pipeline *p, struct record *r)
 {
+	if (r->actor && r->actor->proc.tgid)
+		complete_process(p, r);
 	if (r->actor && r->actor->cgroup_id)
 		cgroup_cache__find(p->cgroups, r->actor->cgroup_id, &r->cgroup, &r->container);
 	if (r->type == RECORD_CONNECT && !r->u.connect->started_ns)
@@ -222,10 +285,11 @@ struct pipeline *pipeline__new(const struct pipeline_config *c, const struct ker
 	p->capture = capture;
 	p->table = sock_table__new(c->table_size);
 	p->cgroups = cgroup_cache__new(&p->kernel);
+	p->processes = processes__new(&p->kernel, PROCESSES_MAX);
 	p->detect = detect__new(&p->kernel, &p->config.wall, on_finding, p);
 	if (p->detect)
 		detect__configure(p->detect, &c->detect);
-	if (p->table && p->cgroups && p->detect)
+	if (p->table && p->cgroups && p->processes && p->detect)
 		return p;
 	pipeline__free(p);
 	errno = ENOMEM;
@@ -239,6 +303,7 @@ void pipeline__free(struct pipeline *p)
 	if (p->sink)
 		p->sink->free(p->sink);
 	detect__free(p->detect);
+	processes__free(p->processes);
 	cgroup_cache__free(p->cgroups);
 	sock_table__free(p->table);
 	free(p);
@@ -300,6 +365,7 @@ static void detect_no_fd(struct pipeline *p, const struct ev_no_fd *e)
 			    .fd = -1,
 			    .u.no_fd = e };
 
+	complete(p, &r);
 	detect__record(p->detect, &r);
 }
 
@@ -317,7 +383,9 @@ void pipeline__event(struct pipeline *p, const void *data, size_t size)
 	}
 	if (e.head.boot_ns > p->now_ns)
 		p->now_ns = e.head.boot_ns;
-	if (e.head.type == EV_NO_FD)
+	if (e.head.type == EV_PROCESS)
+		processes__event(p->processes, &e.process);
+	else if (e.head.type == EV_NO_FD)
 		detect_no_fd(p, &e.no_fd);
 	else if (sock_table__apply(p->table, &e, &r, &life))
 		write_and_detect(p, &r);
@@ -440,6 +508,11 @@ void pipeline__end(struct pipeline *p, const struct ending *e)
 	p->totals.by_comm[COMM_LEN - 1] = '\0';
 	r.boot_ns = p->now_ns;
 	write_record(p, &r);
+}
+
+void pipeline__tell_processes_again(struct pipeline *p)
+{
+	processes__tell_again(p->processes);
 }
 
 bool pipeline__full(const struct pipeline *p)

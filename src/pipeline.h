@@ -23,7 +23,7 @@ struct pipeline_config {
 	uint64_t table_size;
 	uint64_t count; /* stop after so many events; 0: never */
 	uint32_t verbose;
-	uint32_t pad;
+	uint32_t no_args; /* leave the arguments out of `process` */
 };
 
 /* How it ended. */
@@ -53,6 +53,8 @@ void pipeline__lost(struct pipeline *p, const struct lost *l);
 /* The kernel no longer has this socket: its close was lost. */
 void pipeline__missing(struct pipeline *p, uint64_t cookie, uint64_t now_ns);
 void pipeline__tick(struct pipeline *p, uint64_t now_ns, int32_t gmtoff_s);
+/* What is written from here on stands alone: each process is told again before its first record. */
+void pipeline__tell_processes_again(struct pipeline *p);
 void pipeline__end(struct pipeline *p, const struct ending *e);
 
 /* --count is reached. */

@@ -7,10 +7,11 @@
 #include "record.h"
 
 const char *const record_names[RECORD_TYPES] = {
-	[RECORD_START] = "start",     [RECORD_SNAPSHOT] = "snapshot", [RECORD_BIND] = "bind",
-	[RECORD_LISTEN] = "listen",   [RECORD_CONNECT] = "connect",   [RECORD_ACCEPT] = "accept",
-	[RECORD_PEER] = "peer",       [RECORD_STATE] = "state",       [RECORD_CLOSE] = "close",
-	[RECORD_FINDING] = "finding", [RECORD_LOST] = "lost",         [RECORD_STOP] = "stop",
+	[RECORD_START] = "start",   [RECORD_PROCESS] = "process", [RECORD_SNAPSHOT] = "snapshot",
+	[RECORD_BIND] = "bind",     [RECORD_LISTEN] = "listen",   [RECORD_CONNECT] = "connect",
+	[RECORD_ACCEPT] = "accept", [RECORD_PEER] = "peer",       [RECORD_STATE] = "state",
+	[RECORD_CLOSE] = "close",   [RECORD_FINDING] = "finding", [RECORD_LOST] = "lost",
+	[RECORD_STOP] = "stop",
 };
 
 const char *const reason_names[REASONS] = {

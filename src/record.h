@@ -20,6 +20,7 @@ struct wall {
 
 enum record_type {
 	RECORD_START,
+	RECORD_PROCESS,
 	RECORD_SNAPSHOT,
 	RECORD_BIND,
 	RECORD_LISTEN,
@@ -45,6 +46,9 @@ extern const char *const record_names[RECORD_TYPES];
 #define INFERRED_ENDED     (1u << 4) /* the close itself: seen missing, not seen dying */
 #define INFERRED_LATENCY   (1u << 5)
 #define INFERRED_CLOSED_BY (1u << 6)
+#define INFERRED_WHO       (1u << 7) /* process: parents and users, asked for later */
+#define INFERRED_EXE       (1u << 8)
+#define INFERRED_ARGS      (1u << 9)
 
 /* Why a socket ended, in `reason`; names in life.c. */
 enum reason {
@@ -84,6 +88,23 @@ struct life {
 	bool closed_by_known; /* else `closed_by` is left out */
 };
 
+/* Who acts. */
+#define PROCESS_USER_MAX 64
+struct process {
+	struct ev_owner proc;
+	bool whole; /* parents, euid, loginuid and session are known */
+	bool uid_known;
+	struct ev_owner parents[PROCESS_PARENTS]; /* the nearest first */
+	const char *parent_exe[PROCESS_PARENTS];  /* NULL: not known */
+	size_t n_parents;
+	const char *exe;  /* NULL: not known */
+	const char *args; /* NUL after each, but the last may be cut; NULL: not known */
+	size_t args_len;
+	uint64_t cgroup_id;
+	uint32_t uid, euid, loginuid, session, nspid;
+	char user[PROCESS_USER_MAX]; /* "" where the uid has no name */
+};
+
 struct finding;
 
 struct record {
@@ -95,6 +116,7 @@ struct record {
 	const struct ev_owner *owner; /* NULL unless another process than the actor */
 	const char *cgroup;           /* path of actor->cgroup_id, NULL: not known */
 	const char *container;        /* NULL: none */
+	const char *exe;              /* path of the actor's executable, NULL: not known */
 	uint32_t inferred;            /* INFERRED_* */
 	int error;                    /* 0 or -errno */
 	int fd;                       /* -1: not known */
@@ -109,6 +131,7 @@ struct record {
 		const struct life *life; /* RECORD_CLOSE */
 		const struct finding *finding;
 		const struct start *start;
+		const struct process *process;
 		const struct lost *lost;
 		const struct stop *stop;
 		const struct ev_no_fd *no_fd;

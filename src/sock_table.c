@@ -425,7 +425,7 @@ bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, 
 			      .first_ns = s->created_ns ? s->created_ns : ev->head.boot_ns };
 	struct entry *e;
 
-	if (ev->head.type == EV_TREE)
+	if (ev->head.type == EV_TREE || ev->head.type == EV_PROCESS)
 		return false;
 	e = find(t, s->cookie);
 	if (e && ev->head.type == EV_SNAPSHOT)

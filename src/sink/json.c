@@ -21,12 +21,18 @@ struct sink_json {
 
 static const struct {
 	uint32_t bit;
-	const char *fields[3];
+	const char *fields[5];
 } inferred_fields[] = {
-	{ INFERRED_OWNER, { "owner" } },           { INFERRED_PROCESS, { "proc", "pid", "comm" } },
-	{ INFERRED_CREATED, { "created" } },       { INFERRED_LISTENER, { "listener" } },
-	{ INFERRED_ENDED, { "ended", "reason" } }, { INFERRED_LATENCY, { "latency_us" } },
+	{ INFERRED_OWNER, { "owner" } },
+	{ INFERRED_PROCESS, { "proc", "pid", "comm" } },
+	{ INFERRED_CREATED, { "created" } },
+	{ INFERRED_LISTENER, { "listener" } },
+	{ INFERRED_ENDED, { "ended", "reason" } },
+	{ INFERRED_LATENCY, { "latency_us" } },
 	{ INFERRED_CLOSED_BY, { "closed_by" } },
+	{ INFERRED_WHO, { "ppid", "parents", "euid", "loginuid", "session" } },
+	{ INFERRED_EXE, { "exe" } },
+	{ INFERRED_ARGS, { "args" } },
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -85,6 +91,16 @@ static void put_sock(struct buf *b, const struct record *r)
 	fields__netns(b, sock);
 }
 
+static void put_cgroup(struct buf *b, uint64_t id, const char *path, const char *container)
+{
+	if (path)
+		json__put_string(b, "cgroup", path);
+	if (id)
+		json__put_id(b, "cgroup_id", id);
+	if (container)
+		json__put_string(b, "container", container);
+}
+
 /* Without a tid only the process is known (a close by the kernel, told of the owner). */
 static void put_actor(struct buf *b, const struct ev_actor *a, const char *cgroup,
 		      const char *container)
@@ -100,12 +116,7 @@ static void put_actor(struct buf *b, const struct ev_actor *a, const char *cgrou
 		if (a->nspid && a->nspid != a->proc.tgid)
 			json__put_u64(b, "nspid", a->nspid);
 	}
-	if (cgroup)
-		json__put_string(b, "cgroup", cgroup);
-	if (a->cgroup_id)
-		json__put_id(b, "cgroup_id", a->cgroup_id);
-	if (container)
-		json__put_string(b, "container", container);
+	put_cgroup(b, a->cgroup_id, cgroup, container);
 }
 
 static void put_owner(struct buf *b, const struct ev_owner *owner)
@@ -127,8 +138,8 @@ static void put_inferred(struct buf *b, uint32_t inferred)
 	json__key(b, "inferred");
 	json__open(b, '[');
 	for (i = 0; i < ARRAY_SIZE(inferred_fields); i++)
-		for (k = 0;
-		     k < 3 && (inferred & inferred_fields[i].bit) && inferred_fields[i].fields[k];
+		for (k = 0; k < ARRAY_SIZE(inferred_fields[i].fields) &&
+			    (inferred & inferred_fields[i].bit) && inferred_fields[i].fields[k];
 		     k++)
 			json__string(b, inferred_fields[i].fields[k]);
 	json__close(b, ']');
@@ -140,6 +151,62 @@ static void put_since_us(struct buf *b, const char *key, uint64_t from_ns, uint6
 {
 	if (from_ns)
 		json__put_u64(b, key, to_ns > from_ns ? (to_ns - from_ns) / 1000 : 0);
+}
+
+static void put_parents(struct buf *b, const struct process *p)
+{
+	size_t i;
+
+	json__put_u64(b, "ppid", p->n_parents ? p->parents[0].tgid : 0);
+	json__key(b, "parents");
+	json__open(b, '[');
+	for (i = 0; i < p->n_parents; i++) {
+		json__open(b, '{');
+		fields__proc(b, &p->parents[i]);
+		if (p->parent_exe[i])
+			json__put_string(b, "exe", p->parent_exe[i]);
+		json__close(b, '}');
+	}
+	json__close(b, ']');
+}
+
+static void put_args(struct buf *b, const struct process *p)
+{
+	const char *from = p->args, *end = p->args + p->args_len;
+
+	json__key(b, "args");
+	json__open(b, '[');
+	for (; from < end; from += strnlen(from, end - from) + 1)
+		json__bytes(b, from, strnlen(from, end - from));
+	json__close(b, ']');
+}
+
+static void write_process(struct sink_json *s, const struct record *r)
+{
+	const struct process *p = r->u.process;
+	struct buf *b = &s->line;
+
+	fields__proc(b, &p->proc);
+	if (p->nspid && p->nspid != p->proc.tgid)
+		json__put_u64(b, "nspid", p->nspid);
+	if (p->whole)
+		put_parents(b, p);
+	put_time(s, "started", p->proc.start_ns);
+	if (p->exe)
+		json__put_string(b, "exe", p->exe);
+	if (p->args)
+		put_args(b, p);
+	if (p->uid_known)
+		json__put_u64(b, "uid", p->uid);
+	if (p->whole)
+		json__put_u64(b, "euid", p->euid);
+	if (p->user[0])
+		json__put_string(b, "user", p->user);
+	if (p->whole) {
+		json__put_u64(b, "loginuid", p->loginuid);
+		json__put_u64(b, "session", p->session);
+	}
+	put_cgroup(b, p->cgroup_id, r->cgroup, r->container);
 }
 
 static void write_snapshot(struct sink_json *s, const struct record *r)
@@ -486,17 +553,12 @@ static void write_stop(struct sink_json *s, const struct record *r)
 }
 
 static void (*const write_own[RECORD_TYPES])(struct sink_json *s, const struct record *r) = {
-	[RECORD_START] = write_start,
-	[RECORD_SNAPSHOT] = write_snapshot,
-	[RECORD_BIND] = write_bind,
-	[RECORD_LISTEN] = write_listen,
-	[RECORD_CONNECT] = write_connect,
-	[RECORD_ACCEPT] = write_accept,
-	[RECORD_PEER] = NULL,
-	[RECORD_STATE] = write_state,
-	[RECORD_CLOSE] = write_close,
-	[RECORD_FINDING] = write_finding,
-	[RECORD_LOST] = write_lost,
+	[RECORD_START] = write_start,       [RECORD_PROCESS] = write_process,
+	[RECORD_SNAPSHOT] = write_snapshot, [RECORD_BIND] = write_bind,
+	[RECORD_LISTEN] = write_listen,     [RECORD_CONNECT] = write_connect,
+	[RECORD_ACCEPT] = write_accept,     [RECORD_PEER] = NULL,
+	[RECORD_STATE] = write_state,       [RECORD_CLOSE] = write_close,
+	[RECORD_FINDING] = write_finding,   [RECORD_LOST] = write_lost,
 	[RECORD_STOP] = write_stop,
 };
 

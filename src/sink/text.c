@@ -525,6 +525,8 @@ static void sink_text__write(struct sink *sink, const struct record *r, uint64_t
 	struct sink_text *s = (struct sink_text *)sink;
 
 	(void)seq;
+	if (r->type == RECORD_PROCESS)
+		return;
 	s->line.len = 0;
 	s->line.failed = false;
 	if (r->type == RECORD_SNAPSHOT) {
