@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "conflict.h"
+#include "finding.h"
 #include "finding_set.h"
 
 #define SECOND 1000000000ull
@@ -154,13 +155,11 @@ static uint64_t holders__hash(const struct holder *h, size_t n)
 static uint64_t subject__hash(const struct finding *f)
 {
 	const struct ev_sock *s = &f->sock;
-	size_t comm = strnlen(f->actor.proc.comm, COMM_LEN);
 	uint64_t h = detect__hash(0, port_conflict.id, strlen(port_conflict.id));
 
 	h = detect__hash(h, &s->netns, sizeof(s->netns));
 	h = detect__hash(h, &s->netns_cookie, sizeof(s->netns_cookie));
-	h = detect__hash(h, f->actor.proc.comm, comm);
-	h = detect__hash(h, &f->actor.cgroup_id, sizeof(f->actor.cgroup_id));
+	h = finding__key_program(h, &f->actor);
 	h = detect__hash(h, &s->proto, sizeof(s->proto));
 	h = detect__hash(h, s->laddr, sizeof(s->laddr));
 	return detect__hash(h, &s->lport, sizeof(s->lport));

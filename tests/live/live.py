@@ -15,17 +15,21 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(TOP, "tests"))
+import schema  # noqa: E402
+
 SOCKLIFE = os.path.abspath(os.environ.get("SOCKLIFE", os.path.join(TOP, "socklife")))
 TRIGGERS = os.path.abspath(os.environ.get("TRIGGERS", os.path.join(TOP, "build/tests/triggers")))
 PATIENCE = 25    # seconds that one socklife run may take
 NOBODY = 65534
 
 SOCKET_TYPES = {"snapshot", "bind", "listen", "connect", "accept", "peer", "state", "close"}
-OTHER_TYPES = {"start", "stop", "finding", "lost", "clock"}
+OTHER_TYPES = {"start", "stop", "process", "finding", "lost", "clock"}
 ROLES = {"client", "server", "listener", "datagram", "idle"}
 REASONS = {"local-close", "remote-close", "local-reset", "remote-reset", "timeout", "refused", "unreachable",
            "abandoned", "aborted", "bind-failed", "listen-failed", "connect-failed", "unused", "closed", "unknown"}
@@ -295,6 +299,25 @@ def check_process(record, facts, seen):
         check(abs(ticks - start) <= 1, "pid %d started at tick %d, proc says %d", record["pid"], start, ticks)
 
 
+def check_told(record, told):
+    """A `process` record: once in an output."""
+    check(record["proc"] not in told, "a second record of the process %s", record["proc"])
+    told[record["proc"]] = record
+    equal(int(PROC.match(record["proc"])[1]), record["pid"], "pid inside proc")
+    start = ns_of(record["started"]) - (ns_of(record["ts"]) - record["boot_ns"])
+    equal(start, int(PROC.match(record["proc"])[2]), "started")
+    if "parents" in record:
+        equal(record["ppid"], record["parents"][0]["pid"] if record["parents"] else 0, "ppid")
+    if "exe" in record:
+        check(record["exe"].startswith(("/", ".../")), "exe is %r", record["exe"])
+
+
+def check_known(record, told):
+    """Who acts and who owns have had their `process` record."""
+    for who in (record, record.get("owner", {}), record.get("closed_by", {})):
+        check("proc" not in who or who["proc"] in told, "no process record before %s", json.dumps(record))
+
+
 def check_address(record, side):
     addr, port = record.get(side + "addr"), record.get(side + "port")
     if addr is not None:
@@ -377,8 +400,10 @@ def check_stream(records, facts=None, lost=(), whole=True):
         boot = f.read().strip()
     check(len(records) >= 2, "no start and stop: %r", records)
     offsets = []
+    told = {}
     for number, record in enumerate(records, 1):
         no_nulls(record, record.get("type"))
+        schema.valid(record)
         equal(record["v"], 1, "v")
         equal(record["seq"], number, "seq")
         equal(record["boot"], boot, "boot")
@@ -386,6 +411,10 @@ def check_stream(records, facts=None, lost=(), whole=True):
         check(is_int(record["boot_ns"]) and record["boot_ns"] > 0, "boot_ns is %r", record["boot_ns"])
         check(record["type"] in SOCKET_TYPES | OTHER_TYPES, "type is %r", record["type"])
         offsets.append(ns_of(record["ts"]) - record["boot_ns"])
+        if record["type"] == "process":
+            check_told(record, told)
+        else:
+            check_known(record, told)
         if record["type"] in SOCKET_TYPES:
             try:
                 check_socket_record(record, facts, seen)
@@ -483,6 +512,12 @@ class Run:
             want = {**base, **common, **want}
             lines += ["%s, record %d (%s): %s" % (name, number, want["type"], line) for line in differs(want, record)]
         check(not lines, "%s\n%s", "\n".join(lines), text)
+
+    def process(self, name):
+        """The `process` record of a trigger's process."""
+        found = [r for r in self.of("process") if r["pid"] == self.facts[name + "_pid"]]
+        equal(len(found), 1, "process records of %s" % name)
+        return found[0]
 
     def only(self, *names):
         """No socket but these has records."""

@@ -37,7 +37,7 @@ def test_output_and_cmd_share_stdout():
     lines = done.stdout.decode().splitlines()
     check("from-cmd" in lines, "the command's output is missing: %r", lines)
     records = [json.loads(line) for line in lines if line.startswith("{")]
-    equal([r["type"] for r in records], ["start", "bind", "close", "stop"], "records")
+    equal([r["type"] for r in records], ["start", "process", "bind", "close", "stop"], "records")
 
 
 USAGE = [["--port", "70000"], ["--port", "0x"], ["--port", "9-1"], ["--port", ""], ["--lport", "65536"],

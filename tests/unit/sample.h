@@ -67,6 +67,10 @@ static inline union event sample__event(enum ev_type type, uint64_t cookie, uint
 		e.no_fd.error = -EMFILE;
 		return e;
 	}
+	if (type == EV_PROCESS) {
+		e.process.proc = sample__process(9001, "curl");
+		return e;
+	}
 	e.base.sock.cookie = cookie;
 	e.base.sock.netns_cookie = 1;
 	e.base.sock.netns = 4026531833u;
@@ -92,6 +96,38 @@ static inline union event sample__event_of(enum ev_type type, uint64_t cookie, u
 
 	e.base.actor = sample__actor(pid, comm);
 	e.base.sock.owner = e.base.actor.proc;
+	return e;
+}
+
+/* A path becomes what the kernel side writes: its components, the last one first. */
+static inline void sample__exe(struct ev_process *p, const char *path)
+{
+	size_t end = strlen(path), at;
+
+	p->exe_len = 0;
+	while (end) {
+		for (at = end; path[at - 1] != '/'; at--)
+			;
+		memcpy(p->exe + p->exe_len, path + at, end - at);
+		p->exe_len += end - at;
+		p->exe[p->exe_len++] = '\0';
+		end = at - 1;
+	}
+}
+
+/* A process told of at its first event, child of 1 (init). One argument: its path. */
+static inline union event sample__told(uint32_t pid, const char *comm, const char *path)
+{
+	union event e = sample__event(EV_PROCESS, 0, T0);
+	struct ev_process *p = &e.process;
+
+	p->proc = sample__process(pid, comm);
+	p->parents[0] = sample__process(1, "init");
+	p->nspid = pid;
+	p->loginuid = p->session = UINT32_MAX;
+	p->cgroup_id = 7;
+	sample__exe(p, path);
+	p->args_len = snprintf(p->args, sizeof(p->args), "%s", path) + 1;
 	return e;
 }
 

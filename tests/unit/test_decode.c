@@ -53,7 +53,7 @@ static void every_type(void **state)
 
 	(void)state;
 	for (type = EV_BIND; type < EV_TYPES; type++) {
-		bool of_socket = type != EV_TREE && type != EV_NO_FD;
+		bool of_socket = type != EV_TREE && type != EV_NO_FD && type != EV_PROCESS;
 		union event e = of_socket ? sample__event_of(type, 77, T0, 9, "a") :
 					    sample__event(type, 0, T0);
 

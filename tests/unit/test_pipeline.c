@@ -33,6 +33,14 @@ struct bench {
 		char cgroup[32];
 	} seen[SEEN_MAX];
 	size_t n;
+	struct {
+		struct ev_owner proc;
+		uint64_t seq, boot_ns;
+		char exe[64];
+		bool args;
+	} told[SEEN_MAX]; /* process records: apart, so that the others can be counted */
+	size_t n_told;
+	uint64_t last_seq;
 	struct pipeline *p;
 	unsigned int asked[QUESTIONS];
 };
@@ -41,6 +49,18 @@ static void stub_write(struct sink *s, const struct record *r, uint64_t seq)
 {
 	struct bench *b = (struct bench *)s;
 
+	assert_int_equal(seq, ++b->last_seq);
+	if (r->type == RECORD_PROCESS) {
+		assert_true(b->n_told < SEEN_MAX);
+		b->told[b->n_told].proc = r->u.process->proc;
+		b->told[b->n_told].seq = seq;
+		b->told[b->n_told].boot_ns = r->boot_ns;
+		b->told[b->n_told].args = r->u.process->args;
+		snprintf(b->told[b->n_told].exe, sizeof(b->told[0].exe), "%s",
+			 r->u.process->exe ? r->u.process->exe : "");
+		b->n_told++;
+		return;
+	}
 	assert_true(b->n < SEEN_MAX);
 	b->seen[b->n].type = r->type;
 	b->seen[b->n].seq = seq;
@@ -138,7 +158,6 @@ static void want(struct bench *b, const enum record_type *types)
 		if (b->seen[i].type != types[i])
 			fail_msg("record %zu is %s, not %s", i + 1, record_names[b->seen[i].type],
 				 record_names[types[i]]);
-		assert_int_equal(b->seen[i].seq, i + 1);
 	}
 	assert_int_equal(b->n, i);
 	pipeline__free(b->p);
@@ -740,7 +759,7 @@ static void answers_that_are_hostile(void **state)
 	(void)state;
 	pipeline__free(b->p);
 	memset(b->seen, 0, sizeof(b->seen));
-	b->n = 0;
+	b->n = b->n_told = b->last_seq = 0;
 	b->p = pipeline__new(&plain, &(struct kernel){ .ask = hostile_ask }, NULL);
 	assert_non_null(b->p);
 	pipeline__set_sink(b->p, &b->sink);
@@ -750,6 +769,87 @@ static void answers_that_are_hostile(void **state)
 		findings += b->seen[i].type == RECORD_FINDING;
 	assert_int_equal(findings, 1);
 	pipeline__free(b->p);
+}
+
+static void tell(struct bench *b, uint32_t pid, const char *comm, const char *path)
+{
+	union event e = sample__told(pid, comm, path);
+
+	say(b, &e);
+}
+
+/* Before the first record of a process, and once; nothing of one that does nothing. */
+static void processes_come_before_their_records(void **state)
+{
+	union event e = sample__event_of(EV_BIND, 1, T0 + 5, 9001, "curl");
+	struct bench *b = begin(&bench, plain);
+
+	(void)state;
+	tell(b, 9001, "curl", "/usr/bin/curl");
+	tell(b, 9002, "idle", "/usr/bin/idle");
+	assert_int_equal(b->n_told, 0);
+	say(b, &e);
+	say(b, &e);
+	assert_int_equal(b->n_told, 1);
+	assert_int_equal(b->told[0].proc.tgid, 9001);
+	assert_int_equal(b->told[0].seq, 2);
+	assert_int_equal(b->told[0].boot_ns, T0 + 5);
+	assert_string_equal(b->told[0].exe, "/usr/bin/curl");
+	assert_true(b->told[0].args);
+	assert_int_equal(b->seen[1].seq, 3);
+	assert_int_equal(b->asked[ASK_PROCESS], 1); /* for its parent */
+	/* a new segment of the log; another program in the same process */
+	pipeline__tell_processes_again(b->p);
+	say(b, &e);
+	assert_int_equal(b->n_told, 2);
+	e.base.actor.proc.exec++;
+	say(b, &e);
+	assert_int_equal(b->n_told, 3);
+	assert_string_equal(b->told[2].exe, "");
+	WANT(b, RECORD_START, RECORD_BIND, RECORD_BIND, RECORD_BIND, RECORD_BIND, RECORD_STOP);
+	assert_int_equal(b->seen[5].stop.events[RECORD_PROCESS], 3);
+}
+
+/* An owner that does not act itself is a process of the output too. */
+static void owners_are_told(void **state)
+{
+	union event e = sample__event_of(EV_LISTEN, 1, T0, 9001, "worker");
+	struct bench *b = begin(&bench, plain);
+
+	(void)state;
+	tell(b, 812, "master", "/usr/sbin/server");
+	tell(b, 9001, "worker", "/usr/sbin/server");
+	e.base.sock.owner = sample__process(812, "master");
+	say(b, &e);
+	assert_int_equal(b->n_told, 2);
+	assert_int_equal(b->told[0].proc.tgid, 9001);
+	assert_int_equal(b->told[1].proc.tgid, 812);
+	WANT(b, RECORD_START, RECORD_LISTEN, RECORD_STOP);
+}
+
+/* They accompany what is chosen; chosen themselves, they come without it. */
+static void choosing_processes(void **state)
+{
+	struct pipeline_config c = plain;
+	struct bench *b;
+
+	(void)state;
+	c.filter.events = 1u << RECORD_LISTEN;
+	b = begin(&bench, c);
+	say_new(b, EV_BIND, 1, T0);
+	assert_int_equal(b->n_told, 0);
+	say_new(b, EV_LISTEN, 1, T0);
+	assert_int_equal(b->n_told, 1);
+	WANT(b, RECORD_START, RECORD_LISTEN, RECORD_STOP);
+	c.filter.events = 1u << RECORD_PROCESS;
+	c.no_args = 1;
+	b = begin(&bench, c);
+	tell(b, 9001, "curl", "/usr/bin/curl");
+	say_new(b, EV_BIND, 1, T0);
+	say_new(b, EV_BIND, 2, T0);
+	assert_int_equal(b->n_told, 1);
+	assert_false(b->told[0].args);
+	WANT(b, RECORD_START, RECORD_STOP);
 }
 
 static void freeing_nothing(void **state)
@@ -772,6 +872,9 @@ int main(void)
 		cmocka_unit_test(latency_that_is_not_known),
 		cmocka_unit_test(count),
 		cmocka_unit_test(count_goes_by_what_is_shown),
+		cmocka_unit_test(processes_come_before_their_records),
+		cmocka_unit_test(owners_are_told),
+		cmocka_unit_test(choosing_processes),
 		cmocka_unit_test(choosing_nothing_is_all),
 		cmocka_unit_test(choosing_by_event),
 		cmocka_unit_test(choosing_failures),

@@ -353,6 +353,55 @@ static void test_finding(void **state)
 				"}");
 }
 
+static void test_process(void **state)
+{
+	struct process p = { .proc = curl,
+			     .whole = true,
+			     .uid_known = true,
+			     .parents = { nginx, curl },
+			     .parent_exe = { "/usr/sbin/nginx" },
+			     .n_parents = 2,
+			     .exe = "/usr/bin/c\x1b\xffurl",
+			     .args = "curl\0\0-s\"\0cut",
+			     .args_len = 13,
+			     .cgroup_id = 77,
+			     .uid = 1000,
+			     .euid = 0,
+			     .loginuid = 1000,
+			     .session = UINT32_MAX,
+			     .nspid = 12,
+			     .user = "alice" };
+	struct record r = { .type = RECORD_PROCESS,
+			    .boot_ns = T0,
+			    .fd = -1,
+			    .cgroup = "/a.slice",
+			    .container = "c0ffee",
+			    .inferred = INFERRED_WHO | INFERRED_EXE | INFERRED_ARGS,
+			    .u.process = &p };
+
+	(void)state;
+	want_line(
+		&r,
+		HEAD("process") ",\"proc\":\"9001.5000000000.3\",\"pid\":9001,\"comm\":\"curl\","
+				"\"nspid\":12,\"ppid\":812,\"parents\":["
+				"{\"proc\":\"812.4000000000.1\",\"pid\":812,\"comm\":\"nginx\","
+				"\"exe\":\"/usr/sbin/nginx\"},"
+				"{\"proc\":\"9001.5000000000.3\",\"pid\":9001,\"comm\":\"curl\"}],"
+				"\"started\":\"2026-11-22T23:31:49.000000000Z\","
+				"\"exe\":\"/usr/bin/c\\u001b\xef\xbf\xbdurl\","
+				"\"args\":[\"curl\",\"\",\"-s\\\"\",\"cut\"],\"uid\":1000,\"euid\":0,"
+				"\"user\":\"alice\",\"loginuid\":1000,\"session\":4294967295,"
+				"\"cgroup\":\"/a.slice\",\"cgroup_id\":\"77\",\"container\":\"c0ffee\","
+				"\"inferred\":[\"ppid\",\"parents\",\"euid\",\"loginuid\",\"session\","
+				"\"exe\",\"args\"]}");
+	/* nobody could tell */
+	p = (struct process){ .proc = curl };
+	r.cgroup = r.container = NULL;
+	r.inferred = 0;
+	want_line(&r, HEAD("process") ",\"proc\":\"9001.5000000000.3\",\"pid\":9001,\"comm\":"
+				      "\"curl\",\"started\":\"2026-11-22T23:31:49.000000000Z\"}");
+}
+
 static void test_start_lost_stop(void **state)
 {
 	static const char *const ids[] = { "port_conflict", "fd_exhausted", NULL };
@@ -424,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_peer_state_snapshot),
 		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_finding),
+		cmocka_unit_test(test_process),
 		cmocka_unit_test(test_start_lost_stop),
 		cmocka_unit_test(test_hostile_comm),
 	};
