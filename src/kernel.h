@@ -24,8 +24,8 @@ enum question {
 	ASK_FILES,      /* question: struct ask_files. answer: struct file_use */
 	ASK_ADDRESS,    /* question: struct ask_address. answer: struct address_facts */
 	ASK_RESERVED, /* question: struct ask_netns. answer: ip_local_reserved_ports as text, no NUL */
-	ASK_SOCKET, /* question: struct ask_socket. answer: struct known_socket, from the table */
-	ASK_PROCESS,    /* question: struct ask_process. answer: struct ev_process (events.h) */
+	ASK_SOCKET,  /* question: struct ask_socket. answer: struct known_socket, from the table */
+	ASK_PROCESS, /* question: struct ask_process. answer: struct ev_process (events.h) */
 	QUESTIONS
 };
 

@@ -437,10 +437,11 @@ const struct option_row option_rows[] = {
 	  .list = true,
 	  .arg = "NAME[,NAME]",
 	  .fallback = "all but state",
-	  .help = "of snapshot bind listen connect accept peer state close finding; state turns "
+	  .help = "of process snapshot bind listen connect accept peer state close finding; state turns "
 		  "on --states",
-	  .wrong = "is not an event: give snapshot, bind, listen, connect, accept, peer, state, "
-		   "close or finding, separated by commas",
+	  .wrong =
+		  "is not an event: give process, snapshot, bind, listen, connect, accept, peer, state, "
+		  "close or finding, separated by commas",
 	  .section = SECTION_RECORDS,
 	  .groups = OPTS_RECORDS,
 	  .parse = add_event },

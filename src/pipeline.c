@@ -19,7 +19,6 @@ struct pipeline {
 	struct detect *detect;
 	struct cgroup_cache *cgroups;
 	struct processes *processes;
-	struct ev_actor actor; /* of the record being made, with what is known of its program */
 	struct sink *sink;
 	uint64_t seq;
 	uint64_t shown;  /* events, for --count */
@@ -99,11 +98,15 @@ static ssize_t answer_socket(const struct pipeline *p, const void *question, siz
 			     size_t max)
 {
 	struct known_socket known = { 0 };
+	struct known *k;
 
 	if (len != sizeof(struct ask_socket) || max < sizeof(known))
 		return -EINVAL;
 	if (!sock_table__known(p->table, question, &known))
 		return -ENOENT;
+	k = known.actor.proc.tgid ? processes__find(p->processes, &known.actor.proc, NULL) : NULL;
+	if (k)
+		known.actor.mark = processes__program(k);
 	memcpy(buf, &known, sizeof(known));
 	return sizeof(known);
 }
@@ -236,23 +239,24 @@ static void write_record(struct pipeline *p, const struct record *r)
 	p->sink->write(p->sink, r, ++p->seq);
 }
 
-/* A copy of the actor has what is known of its program, for the detectors. */
-static void complete_process(struct pipeline *p, struct record *r)
+/* `actor` becomes the record's: a copy that has what is known of its program, for the detectors. */
+static void complete_process(struct pipeline *p, struct record *r, struct ev_actor *actor)
 {
 	struct known *k = processes__find(p->processes, &r->actor->proc, r->actor);
 
 	if (!k)
 		return;
 	r->exe = processes__exe(k);
-	p->actor = *r->actor;
-	p->actor.mark = processes__program(k);
-	r->actor = &p->actor;
+	*actor = *r->actor;
+	actor->mark = processes__program(k);
+	r->actor = actor;
 }
 
-static void complete(struct pipeline *p, struct record *r)
+/* `actor` is room for one that lives as long as the record. */
+static void complete(struct pipeline *p, struct record *r, struct ev_actor *actor)
 {
 	if (r->actor && r->actor->proc.tgid)
-		complete_process(p, r);
+		complete_process(p, r, actor);
 	if (r->actor && r->actor->cgroup_id)
 		cgroup_cache__find(p->cgroups, r->actor->cgroup_id, &r->cgroup, &r->container);
 	if (r->type == RECORD_CONNECT && !r->u.connect->started_ns)
@@ -263,12 +267,13 @@ static void on_finding(void *arg, const struct finding *f)
 {
 	struct record r = { .type = RECORD_FINDING, .fd = -1, .sock = &f->sock, .u.finding = f };
 	struct pipeline *p = arg;
+	struct ev_actor actor;
 
 	r.actor = f->actor.proc.tgid ? &f->actor : NULL;
 	r.boot_ns = f->last_ns;
 	if (f->status != FINDING_OPEN && p->now_ns > r.boot_ns)
 		r.boot_ns = p->now_ns;
-	complete(p, &r);
+	complete(p, &r, &actor);
 	write_record(p, &r);
 }
 
@@ -350,9 +355,13 @@ static void count_inner(struct pipeline *p, enum lost_reason reason, uint64_t n)
 
 static void write_and_detect(struct pipeline *p, struct record *r)
 {
-	complete(p, r);
+	const struct ev_actor *from_event = r->actor;
+	struct ev_actor actor;
+
+	complete(p, r, &actor);
 	write_record(p, r);
 	detect__record(p->detect, r);
+	r->actor = from_event; /* `actor` ends here */
 }
 
 /* No record of its own: what it means is a finding. */
@@ -364,8 +373,9 @@ static void detect_no_fd(struct pipeline *p, const struct ev_no_fd *e)
 			    .error = e->error,
 			    .fd = -1,
 			    .u.no_fd = e };
+	struct ev_actor actor;
 
-	complete(p, &r);
+	complete(p, &r, &actor);
 	detect__record(p->detect, &r);
 }
 

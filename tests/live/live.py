@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 What the live tests share: running triggers under socklife, reading its records, the invariants that hold for every
-output, and the comparer for the whole sequence of records of one socket. Standard library only.
+output, and the comparer for the whole sequence of records of one socket.
 """
 import contextlib
 import ctypes
