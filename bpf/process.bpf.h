@@ -158,7 +158,7 @@ GLOBAL_FUNC int process__fill(struct ev_process *e, __u64 addr, __u32 flags)
 }
 
 /* 0, or the ring was full, and that is counted. */
-static __noinline int process__emit(__u64 task, __u32 flags)
+GLOBAL_FUNC int process__emit(__u64 task, __u32 flags)
 {
 	struct ev_process *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
 	struct task_struct *current = bpf_get_current_task_btf();
@@ -182,18 +182,20 @@ static __always_inline bool told__is(const struct told *t, const struct ev_owner
 	return t && t->start_ns == o->start_ns && t->exec == o->exec;
 }
 
-static __always_inline void process__tell_ancestor(const struct task_struct *leader)
+GLOBAL_FUNC int process__tell_ancestor(__u64 addr)
 {
+	const struct task_struct *leader = (const void *)addr;
 	struct told now = {};
 	struct ev_owner o;
 
 	process__owner(&o, leader);
 	if (told__is(bpf_map_lookup_elem(&told, &o.tgid), &o) ||
-	    process__emit((__u64)leader, PROCESS_ANCESTOR))
-		return;
+	    process__emit(addr, PROCESS_ANCESTOR))
+		return 0;
 	now.start_ns = o.start_ns;
 	now.exec = o.exec;
 	bpf_map_update_elem(&told, &o.tgid, &now, BPF_ANY);
+	return 0;
 }
 
 /*
@@ -224,7 +226,7 @@ GLOBAL_FUNC int process__tell_first(struct ev_owner *o)
 			leader = process__parent(leader);
 			if (!leader)
 				break;
-			process__tell_ancestor(leader);
+			process__tell_ancestor((__u64)leader);
 		}
 		if (process__emit(task, 0))
 			return 0;
