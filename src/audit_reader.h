@@ -13,10 +13,10 @@ struct audit_line {
 	uint64_t segment; /* by the file's name, 0: it has none */
 	uint64_t line;    /* from 1 in each file */
 	uint64_t offset;  /* of its first byte in the unpacked file */
-	const char *data; /* until the next call */
+	const char *data; /* until the next call, but see `more` */
 	size_t len;       /* with its "\n", which only a torn one lacks */
 	bool torn;        /* the file ends inside this line */
-	bool more;        /* the next call will not move the lines before it: they stay where they are */
+	bool more;        /* the next line follows in memory, and this one is still there then */
 };
 
 /* Why something could not be read; what follows it is read on. */
@@ -25,8 +25,8 @@ struct audit_problem {
 	uint64_t line; /* the one that it is about, or the next after the last that was read */
 	/*
 	 * -EFBIG: a line above AUDIT_LINE_MAX, it was left out. -EBADMSG: damaged gzip, -ENODATA: cut off
-	 * gzip, the rest of the file is left out. Else of open() or read(), -ENOENT also for a
-	 * directory without segments.
+	 * gzip, the rest of the file is left out. -ENOMSG: a directory without segments. Else of open() or
+	 * read().
 	 */
 	int error;
 };
@@ -38,7 +38,7 @@ struct audit_reader;
  * segments: then by number. NULL: ENOMEM.
  */
 struct audit_reader *audit_reader__new(char *const *paths, size_t n);
-/* 1: a line, 0: the end, -1: a problem; call it again after one. -ENOMEM: the end, too. */
+/* 1: a line, 0: the end, -1: a problem; call it again after one. */
 int audit_reader__next(struct audit_reader *r, struct audit_line *line,
 		       struct audit_problem *problem);
 /* How far it is, for a progress bar: bytes as they lie on the disk. *total 0: not known (stdin). */

@@ -47,6 +47,31 @@ const struct command commands[] = {
 		.run = cmd_ports,
 	},
 	{
+		.name = "verify",
+		.synopsis = "[--key FILE] [--head HASH] [--json] LOG...",
+		.summary = "Prove that a log is whole, or say at which record it is not and how.",
+		.about = "LOG is a directory of record, files of one, or - for stdin; gzip or not. "
+			 "Exits with 0 where it is whole and with 4 where it is not: changed, "
+			 "removed, inserted, reordered, cut (no stop at its end), segment-missing, "
+			 "wrong-key, rolled-back (--head) or version (of the format). While a "
+			 "recorder is at work on it, an end without stop is none.",
+		.options = OPTS_VERIFY,
+		.min_operands = 1,
+		.max_operands = -1,
+		.run = cmd_verify,
+	},
+	{
+		.name = "keygen",
+		.synopsis = "DIR",
+		.summary = "Make the pair for --key: the start key, and the verification key.",
+		.about =
+			"Writes DIR/start.key, for the machine that records, and DIR/verify.key, to "
+			"be kept elsewhere. It takes a new pair for each log directory.",
+		.min_operands = 1,
+		.max_operands = 1,
+		.run = cmd_keygen,
+	},
+	{
 		.name = "replay",
 		.synopsis = "[--json] [-o FILE] FILE",
 		.summary = "Run a capture through the same pipeline: the same output.",

@@ -25,6 +25,7 @@ enum {
 #define OPTS_CHECK   (1u << 3) /* --json only */
 #define OPTS_RECORDS (1u << 4) /* which records of them */
 #define OPTS_UTC     (1u << 5)
+#define OPTS_VERIFY  (1u << 6) /* --json, --key, --head */
 
 struct command {
 	const char *name;
@@ -56,6 +57,8 @@ int cmd_trace(struct options *o);
 int cmd_ports(struct options *o);
 int cmd_replay(struct options *o);
 int cmd_check(struct options *o);
+int cmd_verify(struct options *o);
+int cmd_keygen(struct options *o);
 int cmd_version(struct options *o);
 int cmd_help(struct options *o);
 

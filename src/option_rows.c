@@ -99,6 +99,15 @@ static int set_ring_size(struct options *o, const struct option_row *row, const 
 	return 0;
 }
 
+static int set_head(struct options *o, const struct option_row *row, const char *value)
+{
+	(void)row;
+	if (strlen(value) != 64 || strspn(value, "0123456789abcdef") != 64)
+		return -EINVAL;
+	o->head = value;
+	return 0;
+}
+
 static int set_user(struct options *o, const struct option_row *row, const char *value)
 {
 	uint32_t uid;
@@ -469,10 +478,27 @@ const struct option_row option_rows[] = {
 	  .groups = OPTS_RECORDS,
 	  .field = offsetof(struct options, records.slower_ns),
 	  .parse = set_duration },
+	{ .name = "key",
+	  .arg = "FILE",
+	  .fallback = "none, hashes only",
+	  .help = "the verification key that keygen made: proves also who sealed it",
+	  .wrong = WRONG_FILE,
+	  .section = SECTION_LOG,
+	  .groups = OPTS_VERIFY,
+	  .field = offsetof(struct options, key),
+	  .parse = set_string },
+	{ .name = "head",
+	  .arg = "HASH",
+	  .fallback = "none",
+	  .help = "what verify printed earlier: the log must still have that seal",
+	  .wrong = "is not a hash: give the 64 hexadecimal digits that verify printed, lower case",
+	  .section = SECTION_LOG,
+	  .groups = OPTS_VERIFY,
+	  .parse = set_head },
 	{ .name = "json",
 	  .help = "JSON, one object a line, instead of text",
 	  .section = SECTION_OUTPUT,
-	  .groups = OPTS_OUTPUT | OPTS_CHECK,
+	  .groups = OPTS_OUTPUT | OPTS_CHECK | OPTS_VERIFY,
 	  .field = offsetof(struct options, json),
 	  .parse = set_flag },
 	{ .name = "output",

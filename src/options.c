@@ -275,6 +275,7 @@ void options__help(const struct command *cmd)
 	static const char *const titles[SECTIONS] = {
 		[SECTION_SOCKETS] = "Which sockets (all that is given must match):",
 		[SECTION_RECORDS] = "Which of their records:",
+		[SECTION_LOG] = "The log:",
 		[SECTION_OUTPUT] = "Output:",
 		[SECTION_TRACE] = "Tracing:",
 		[SECTION_GENERAL] = "Everywhere:",

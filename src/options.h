@@ -60,6 +60,8 @@ struct options {
 	size_t ring_size;    /* bytes, a power of two, at least a page */
 	size_t table_size;   /* sockets */
 	const char *user;    /* --user NAME: run CMD as */
+	const char *key;     /* --key FILE */
+	const char *head;    /* --head: 64 hex digits, NULL: not given */
 	char **command;      /* after --, NULL: none; argv style */
 	char **operands;     /* what is left, NULL-terminated; never NULL */
 	int n_operands;
@@ -76,6 +78,7 @@ struct command;
 enum option_section {
 	SECTION_SOCKETS,
 	SECTION_RECORDS,
+	SECTION_LOG,
 	SECTION_OUTPUT,
 	SECTION_TRACE,
 	SECTION_GENERAL,
