@@ -392,6 +392,7 @@ static void take_segment(struct verify *v, const struct audit_line *line,
 	}
 	v->segment = number;
 	v->segments++;
+	v->ended = false;
 }
 
 static void take_lost(struct verify *v, const struct audit_line *line,
