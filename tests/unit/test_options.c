@@ -101,6 +101,18 @@ static const struct option_row *row_of(const char *name)
 	return NULL;
 }
 
+/* A command that takes it. */
+static const char *command_with(const struct option_row *row)
+{
+	const struct command *cmd = commands;
+
+	while (cmd->name && row->groups && !(row->groups & cmd->options))
+		cmd++;
+	if (!cmd->name)
+		fail_msg("no command takes --%s", row->name);
+	return cmd->name;
+}
+
 static void test_table_has_the_interface(void **state)
 {
 	static const struct {
@@ -226,6 +238,8 @@ static const struct sample {
 	{ "capture", "x.cap", NULL },
 	{ "ring-size", "1G", NULL },
 	{ "table-size", "67108864", NULL },
+	{ "key", "start.key", NULL },
+	{ "head", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", NULL },
 }, bad[] = {
 	{ "pid", "0", NULL },
 	{ "pid", "4194305", NULL },
@@ -265,6 +279,8 @@ static const struct sample {
 	{ "ring-size", "2G", NULL },
 	{ "table-size", "0", NULL },
 	{ "table-size", "67108865", NULL },
+	{ "key", "", NULL },
+	{ "head", "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", NULL },
 };
 
 static void test_good_values(void **state)
@@ -274,7 +290,7 @@ static void test_good_values(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
 		snprintf(option, sizeof(option), "--%s", good[i].option);
-		if (PARSE("trace", option, good[i].value) || said[0])
+		if (PARSE(command_with(row_of(good[i].option)), option, good[i].value) || said[0])
 			fail_msg("%s '%s': %s", option, good[i].value, said);
 		assert_true((o.sockets.on & row_of(good[i].option)->filter) == o.sockets.on);
 	}
@@ -292,7 +308,7 @@ static void test_bad_values(void **state)
 		snprintf(option, sizeof(option), "--%s", row->name);
 		snprintf(expected, sizeof(expected), "socklife: --%s: '%s' %s\n", row->name, named,
 			 row->wrong);
-		if (PARSE("trace", option, bad[i].value) != EXIT_USAGE)
+		if (PARSE(command_with(row), option, bad[i].value) != EXIT_USAGE)
 			fail_msg("%s '%s' was taken", option, bad[i].value);
 		assert_string_equal(said, expected);
 		assert_true(strstr(row->wrong, "is not ") && strstr(row->wrong, ": give "));
@@ -557,9 +573,8 @@ static void test_help_and_version(void **state)
 
 static void test_commands(void **state)
 {
-	static const char *const names[] = {
-		"trace", "ports", "replay", "check", "help", "version"
-	};
+	static const char *const names[] = { "trace",  "ports", "verify", "keygen",
+					     "replay", "check", "help",   "version" };
 	size_t n = 0;
 
 	(void)state;
