@@ -10,14 +10,14 @@
 #include <zlib.h>
 #include "audit_reader.h"
 
-#define BUFFER_FIRST ((size_t)1 << 20)
-#define PACKED_MAX   ((size_t)256 << 10)
-#define OTHERS_MAX   16
-#define WINDOW_BITS  (15 + 16) /* zlib: the largest window, a gzip header */
+#define BUFFER_STEP ((size_t)1 << 20)
+#define PACKED_MAX  ((size_t)256 << 10)
+#define OTHERS_MAX  16
+#define WINDOW_BITS (15 + 16) /* zlib: the largest window, a gzip header */
 
 struct file {
 	char *path;
-	uint64_t segment, size;
+	uint64_t segment;
 	bool gzip;   /* by its name */
 	bool in_dir; /* found in a directory: must be a regular file */
 	int error;   /* found while listing, such as a directory without files: told in its turn */
@@ -28,25 +28,23 @@ struct audit_reader {
 	size_t n_files, cap_files, next_file;
 	char *others[OTHERS_MAX];
 	size_t n_others;
-	bool numbered; /* every file so far was given by name and has the name of a segment */
+	uint64_t done, total;
 
 	/* the open file */
 	const struct file *file; /* NULL: none */
-	int fd;
-	bool eof;    /* nothing more will come into `data` */
-	int damaged; /* told when the whole lines before it are read; -errno */
 	uint64_t line, offset;
-	bool skipping; /* inside a line that is too long */
-
 	char *data; /* lines: [at, end) is not read yet, [at, scanned) has no newline */
 	size_t at, scanned, end, cap;
-
-	bool packed, member; /* gzip; inside a member of it */
-	bool in_eof;
 	z_stream z;
 	uint8_t *in; /* PACKED_MAX */
+	int fd;
+	int damaged;         /* told when the whole lines before it are read; -errno */
+	bool eof;            /* nothing more will come into `data` */
+	bool skipping;       /* inside a line that is too long */
+	bool packed, member; /* gzip; inside a member of it */
+	bool in_eof;
 
-	uint64_t done, total;
+	bool numbered; /* every file so far was given by name and has the name of a segment */
 	bool total_unknown;
 };
 
@@ -194,16 +192,14 @@ static void sum_sizes(struct audit_reader *r)
 	struct stat st;
 
 	for (size_t i = 0; i < r->n_files; i++) {
-		struct file *f = &r->files[i];
+		const struct file *f = &r->files[i];
 
 		if (f->error)
 			continue;
-		if (!strcmp(f->path, "-") || stat(f->path, &st) || !S_ISREG(st.st_mode)) {
+		if (!strcmp(f->path, "-") || stat(f->path, &st) || !S_ISREG(st.st_mode))
 			r->total_unknown = true;
-			continue;
-		}
-		f->size = (uint64_t)st.st_size;
-		r->total += f->size;
+		else
+			r->total += (uint64_t)st.st_size;
 	}
 }
 
@@ -218,7 +214,7 @@ struct audit_reader *audit_reader__new(char *const *paths, size_t n)
 	r->numbered = true;
 	for (size_t i = 0; i < n && !err; i++)
 		err = add_path(r, paths[i]);
-	r->cap = BUFFER_FIRST;
+	r->cap = BUFFER_STEP;
 	r->data = malloc(r->cap);
 	r->in = malloc(PACKED_MAX);
 	if (err || !r->data || !r->in) {
@@ -226,6 +222,8 @@ struct audit_reader *audit_reader__new(char *const *paths, size_t n)
 		errno = ENOMEM;
 		return NULL;
 	}
+	if (!r->files)
+		return r;
 	if (r->numbered)
 		qsort(r->files, r->n_files, sizeof(*r->files), by_segment);
 	sum_sizes(r);
@@ -366,11 +364,11 @@ static int make_room(struct audit_reader *r)
 	}
 	if (r->end < r->cap)
 		return 0;
-	data = realloc(r->data, 2 * r->cap);
+	data = realloc(r->data, r->cap + BUFFER_STEP);
 	if (!data)
 		return -ENOMEM;
 	r->data = data;
-	r->cap *= 2;
+	r->cap += BUFFER_STEP;
 	return 0;
 }
 

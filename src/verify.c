@@ -31,19 +31,19 @@ struct place {
  * expected one there, does this one come again?
  */
 struct suspect {
+	struct place at;          /* seq: that it has */
+	uint64_t expected;        /* seq */
+	uint64_t number;          /* with `segment`: which */
+	uint64_t next;            /* with `followed`: its seq, 0: junk */
+	uint64_t highest;         /* seq of what followed */
+	struct place expected_at; /* with `expected_later` */
 	bool on;
-	bool junk; /* it has no number at all */
-	bool torn;
-	struct place at;     /* seq: that it has */
-	uint64_t expected;   /* seq */
-	bool segment;        /* it is the first of a segment, */
-	uint64_t number;     /* this one */
-	bool followed;       /* another line came: */
-	uint64_t next;       /* its seq, 0: junk */
-	bool expected_later; /* the expected one came: */
-	struct place expected_at;
-	bool again;       /* the same seq came again */
-	uint64_t highest; /* seq of what followed */
+	bool junk;           /* it has no number at all */
+	bool torn;           /* the file ends inside it */
+	bool segment;        /* it is a segment record */
+	bool followed;       /* another line came */
+	bool expected_later; /* the expected one came */
+	bool again;          /* the same seq came again */
 };
 
 struct verify {
