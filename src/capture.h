@@ -28,6 +28,7 @@ enum capture_kind {
 	CAPTURE_MISSING,   /* struct capture_missing */
 	CAPTURE_ANSWER,    /* struct capture_answer, then the answer */
 	CAPTURE_STOP,      /* struct ending (pipeline.h) */
+	CAPTURE_CLOCK,     /* struct capture_clock */
 	CAPTURE_KINDS
 };
 
@@ -35,6 +36,12 @@ enum capture_kind {
 struct capture_tick {
 	uint64_t now_ns;
 	int64_t gmtoff_s;
+};
+
+/* The wall clock was stepped. */
+struct capture_clock {
+	uint64_t now_ns;
+	int64_t offset_ns; /* struct wall, from now on */
 };
 
 struct capture_missing {

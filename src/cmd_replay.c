@@ -130,6 +130,16 @@ static int replay_tick(struct replay *r, const struct capture_chunk *chunk)
 	return 0;
 }
 
+static int replay_clock(struct replay *r, const struct capture_chunk *chunk)
+{
+	struct capture_clock clock;
+
+	if (payload(chunk, &clock, sizeof(clock)))
+		return -EBADMSG;
+	pipeline__clock(r->pipeline, clock.now_ns, clock.offset_ns);
+	return 0;
+}
+
 static int replay_missing(struct replay *r, const struct capture_chunk *chunk)
 {
 	struct capture_missing missing;
@@ -154,7 +164,7 @@ static int (*const replayers[CAPTURE_KINDS])(struct replay *r,
 					     const struct capture_chunk *chunk) = {
 	[CAPTURE_EVENT] = replay_event, [CAPTURE_LOST] = replay_lost,
 	[CAPTURE_TICK] = replay_tick,   [CAPTURE_MISSING] = replay_missing,
-	[CAPTURE_STOP] = replay_stop,
+	[CAPTURE_STOP] = replay_stop,   [CAPTURE_CLOCK] = replay_clock,
 };
 
 static int run(struct replay *r, const struct options *o)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +48,30 @@ struct wall host__wall(bool utc)
 		w.offset_ns = (int64_t)(wall - (before + best / 2));
 	}
 	return w;
+}
+
+/*
+ * A timer that never expires but is cancelled. That also happens at a resume from suspend. CLOCK_BOOTTIME
+ * is slewed as CLOCK_REALTIME is and goes on in suspend: only a step moves them apart.
+ */
+void host__clock_arm(int fd)
+{
+	struct itimerspec never = { .it_value.tv_sec = 1ll << 33 };
+	uint64_t ignored;
+
+	while (read(fd, &ignored, sizeof(ignored)) > 0)
+		;
+	timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
+}
+
+int host__clock_fd(void)
+{
+	int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	host__clock_arm(fd);
+	return fd;
 }
 
 /* One line of a small file, without its newline. */

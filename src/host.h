@@ -13,6 +13,12 @@
 uint64_t host__now(void);
 /* The wall clock against it; gmtoff 0 when `utc`. */
 struct wall host__wall(bool utc);
+/*
+ * A descriptor that becomes readable when the wall clock is stepped, not when it is slewed: -errno.
+ * Armed for one step; again by host__clock_arm().
+ */
+int host__clock_fd(void);
+void host__clock_arm(int fd);
 /* Seconds east of UTC, now. */
 int32_t host__gmtoff(bool utc);
 /* Version, kernel, ids, host name and this process's arguments, into `s`. Static storage. */

@@ -22,8 +22,9 @@
 #define LINGER_NS 1000000000ull /* sockets of a command may outlive it so long */
 #define DRAIN_NS  2000000000ull /* for one look, while records come */
 #define SETTLE_MS 10
+#define STEP_NS   100000 /* smaller steps of the wall clock cannot be told from noise */
 
-enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK };
+enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK, WATCH_CLOCK };
 
 struct live {
 	const struct options *options;
@@ -33,7 +34,7 @@ struct live {
 	struct pipeline *pipeline;
 	struct capture_writer *capture;
 	uint64_t attached_ns;
-	int epoll, signals, tick;
+	int epoll, signals, tick, clock;
 	bool busy; /* the ring is polled by time, not by its descriptor */
 	bool ended;
 	bool resync;
@@ -199,11 +200,16 @@ static int open_loop(struct live *l)
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	l->tick = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	l->clock = host__clock_fd();
+	if (l->clock < 0)
+		return l->clock;
 	if (l->epoll < 0 || l->signals < 0 || l->tick < 0 ||
 	    timerfd_settime(l->tick, 0, &second, NULL))
 		return -errno;
 	err = watch(l, l->signals, WATCH_SIGNAL, 0);
-	return err ? err : watch(l, l->tick, WATCH_TICK, 0);
+	if (!err)
+		err = watch(l, l->tick, WATCH_TICK, 0);
+	return err ? err : watch(l, l->clock, WATCH_CLOCK, 0);
 }
 
 struct live *live__open(const struct live_config *c, int *exit_code)
@@ -217,7 +223,7 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 		return NULL;
 	l->options = o;
 	l->out = c->out;
-	l->epoll = l->signals = l->tick = -1;
+	l->epoll = l->signals = l->tick = l->clock = -1;
 	err = open_loop(l);
 	if (err) {
 		log__error("the event loop cannot be made: %s", log__errno(err));
@@ -373,6 +379,18 @@ static void housekeeping(struct live *l)
 	pipeline__tick(l->pipeline, host__now(), host__gmtoff(l->options->utc));
 }
 
+/* What is in the ring happened before the step, as far as can be known. */
+static void on_clock(struct live *l)
+{
+	int64_t before = pipeline__wall(l->pipeline)->offset_ns, now;
+
+	host__clock_arm(l->clock);
+	drain(l);
+	now = host__wall(true).offset_ns;
+	if (llabs(now - before) >= STEP_NS)
+		pipeline__clock(l->pipeline, host__now(), now);
+}
+
 static void on_child(struct live *l)
 {
 	int status;
@@ -463,6 +481,9 @@ static void step(struct live *l)
 		case WATCH_TICK:
 			if (read(l->tick, &ticks, sizeof(ticks)) == sizeof(ticks))
 				housekeeping(l);
+			break;
+		case WATCH_CLOCK:
+			on_clock(l);
 			break;
 		}
 	}
@@ -591,5 +612,7 @@ void live__free(struct live *l)
 		close(l->signals);
 	if (l->tick >= 0)
 		close(l->tick);
+	if (l->clock >= 0)
+		close(l->clock);
 	free(l);
 }

@@ -168,7 +168,8 @@ static bool has_errno(const struct record_filter *f, int error)
 
 static bool always_told(enum record_type type)
 {
-	return type == RECORD_START || type == RECORD_STOP || type == RECORD_LOST;
+	return type == RECORD_START || type == RECORD_STOP || type == RECORD_LOST ||
+	       type == RECORD_CLOCK;
 }
 
 static bool chosen(const struct record_filter *f, const struct record *r)
@@ -454,6 +455,22 @@ void pipeline__tick(struct pipeline *p, uint64_t now_ns, int32_t gmtoff_s)
 	p->config.wall.gmtoff_s = gmtoff_s;
 	write_inner_losses(p);
 	detect__tick(p->detect, now_ns);
+}
+
+void pipeline__clock(struct pipeline *p, uint64_t now_ns, int64_t offset_ns)
+{
+	struct capture_clock chunk = { .now_ns = now_ns, .offset_ns = offset_ns };
+	struct record r = { .type = RECORD_CLOCK, .fd = -1 };
+
+	if (p->capture)
+		capture__put(p->capture, CAPTURE_CLOCK, &chunk, sizeof(chunk), NULL, 0);
+	if (now_ns > p->now_ns)
+		p->now_ns = now_ns;
+	r.boot_ns = p->now_ns;
+	/* the offsets of a capture may be any */
+	r.u.step_us = (int64_t)((uint64_t)offset_ns - (uint64_t)p->config.wall.offset_ns) / 1000;
+	p->config.wall.offset_ns = offset_ns;
+	write_record(p, &r);
 }
 
 struct cookies {

@@ -2,7 +2,7 @@
 /*
  * pipeline.h - from raw events to the output: decode, table, detectors, sink, in that order, live or
  * replayed. It reads no clock and no file: all it knows comes through these calls, and a capture keeps
- * them all. Life: new, start, then event, lost, missing and tick in any order, end, free.
+ * them all. Life: new, start, then event, lost, missing, clock and tick in any order, end, free.
  */
 #ifndef SOCKLIFE_PIPELINE_H
 #define SOCKLIFE_PIPELINE_H
@@ -55,6 +55,8 @@ void pipeline__missing(struct pipeline *p, uint64_t cookie, uint64_t now_ns);
 void pipeline__tick(struct pipeline *p, uint64_t now_ns, int32_t gmtoff_s);
 /* What is written from here on stands alone: each process is told again before its first record. */
 void pipeline__tell_processes_again(struct pipeline *p);
+/* The wall clock was stepped: its offset from now on (struct wall). */
+void pipeline__clock(struct pipeline *p, uint64_t now_ns, int64_t offset_ns);
 void pipeline__end(struct pipeline *p, const struct ending *e);
 
 /* --count is reached. */

@@ -31,6 +31,7 @@ enum record_type {
 	RECORD_CLOSE,
 	RECORD_FINDING,
 	RECORD_LOST,
+	RECORD_CLOCK,
 	RECORD_STOP,
 	RECORD_TYPES,
 	RECORD_NO_FD = RECORD_TYPES, /* for detectors only: no output has it */
@@ -133,6 +134,7 @@ struct record {
 		const struct start *start;
 		const struct process *process;
 		const struct lost *lost;
+		int64_t step_us; /* RECORD_CLOCK: negative where the wall clock was set back */
 		const struct stop *stop;
 		const struct ev_no_fd *no_fd;
 	} u;

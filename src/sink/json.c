@@ -485,6 +485,12 @@ static void write_lost(struct sink_json *s, const struct record *r)
 	put_time(s, "to", l->to_ns);
 }
 
+static void write_clock(struct sink_json *s, const struct record *r)
+{
+	json__key(&s->line, "step_us");
+	json__i64(&s->line, r->u.step_us);
+}
+
 static void write_start(struct sink_json *s, const struct record *r)
 {
 	const struct start *st = r->u.start;
@@ -559,6 +565,7 @@ static void (*const write_own[RECORD_TYPES])(struct sink_json *s, const struct r
 	[RECORD_ACCEPT] = write_accept,     [RECORD_PEER] = NULL,
 	[RECORD_STATE] = write_state,       [RECORD_CLOSE] = write_close,
 	[RECORD_FINDING] = write_finding,   [RECORD_LOST] = write_lost,
+	[RECORD_CLOCK] = write_clock,
 	[RECORD_STOP] = write_stop,
 };
 

@@ -494,6 +494,18 @@ static void write_lost(struct sink_text *s, const struct lost *l)
 	end_line(s, BOLD_RED);
 }
 
+static void write_clock(struct sink_text *s, const struct record *r)
+{
+	int64_t us = r->u.step_us;
+	struct buf *b = &s->line;
+
+	buf__str(b, us < 0 ? "  ! clock  was set back by " : "  ! clock  was set forward by ");
+	put_duration(b, us < 0 ? 0 - (uint64_t)us : (uint64_t)us);
+	buf__str(b, ", to ");
+	put_clock(s, r->boot_ns);
+	end_line(s, BOLD);
+}
+
 static void write_stop(struct sink_text *s, const struct stop *st)
 {
 	struct buf *b = &s->line;
@@ -544,6 +556,9 @@ static void sink_text__write(struct sink *sink, const struct record *r, uint64_t
 		break;
 	case RECORD_LOST:
 		write_lost(s, r->u.lost);
+		break;
+	case RECORD_CLOCK:
+		write_clock(s, r);
 		break;
 	case RECORD_STOP:
 		write_stop(s, r->u.stop);

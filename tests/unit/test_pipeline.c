@@ -29,6 +29,7 @@ struct bench {
 		uint64_t seq, boot_ns, cookie;
 		struct lost lost;
 		struct stop stop;
+		int64_t step_us;
 		uint32_t inferred;
 		char cgroup[32];
 	} seen[SEEN_MAX];
@@ -72,6 +73,8 @@ static void stub_write(struct sink *s, const struct record *r, uint64_t seq)
 		b->seen[b->n].lost = *r->u.lost;
 	if (r->type == RECORD_STOP)
 		b->seen[b->n].stop = *r->u.stop;
+	if (r->type == RECORD_CLOCK)
+		b->seen[b->n].step_us = r->u.step_us;
 	if (r->cgroup)
 		snprintf(b->seen[b->n].cgroup, sizeof(b->seen[b->n].cgroup), "%s", r->cgroup);
 	b->n++;
@@ -255,6 +258,27 @@ static void losses_of_the_kernel(void **state)
 	assert_int_equal(b->seen[1].boot_ns, T0 + 2);
 	assert_int_equal(b->seen[3].stop.lost[LOST_RING], 42);
 	assert_int_equal(b->seen[3].stop.lost[LOST_TABLE], 0);
+}
+
+/* Set back an hour: told once, after it all times are by the new clock. */
+static void the_clock_is_set(void **state)
+{
+	struct pipeline_config c = plain;
+	struct bench *b;
+
+	(void)state;
+	c.wall.offset_ns = 5 * SECOND;
+	b = begin(&bench, c);
+	pipeline__tick(b->p, T0 + SECOND, 0);
+	pipeline__clock(b->p, T0 + 2 * SECOND, -3595 * (int64_t)SECOND);
+	assert_int_equal(pipeline__wall(b->p)->offset_ns, -3595 * (int64_t)SECOND);
+	pipeline__clock(b->p, T0 + SECOND, -3594 * (int64_t)SECOND);
+	assert_int_equal(b->seen[1].step_us, -3600000000);
+	assert_int_equal(b->seen[1].boot_ns, T0 + 2 * SECOND);
+	assert_int_equal(b->seen[2].step_us, 1000000);
+	assert_int_equal(b->seen[2].boot_ns, T0 + 2 * SECOND); /* not before the one before */
+	pipeline__clock(b->p, T0 + 3 * SECOND, INT64_MIN);     /* of a capture that was changed */
+	WANT(b, RECORD_START, RECORD_CLOCK, RECORD_CLOCK, RECORD_CLOCK, RECORD_STOP);
 }
 
 static void totals(void **state)
@@ -579,6 +603,8 @@ static void tell_all(struct bench *b)
 	pipeline__missing(b->p, 103, T0 + 4 * SECOND);
 	pipeline__missing(b->p, 999, T0 + 4 * SECOND);
 	pipeline__tick(b->p, T0 + 80 * SECOND, 7200); /* summer time begins */
+	pipeline__clock(b->p, T0 + 80 * SECOND + 5,
+			recorded.wall.offset_ns - 3600 * (int64_t)SECOND);
 	say_new(b, EV_BIND, 200, T0 + 81 * SECOND);
 	pipeline__end(b->p, &ending);
 }
@@ -865,6 +891,7 @@ int main(void)
 		cmocka_unit_test(bad_records_are_told_at_the_tick),
 		cmocka_unit_test(evictions_are_told_at_the_tick),
 		cmocka_unit_test(losses_of_the_kernel),
+		cmocka_unit_test(the_clock_is_set),
 		cmocka_unit_test(totals),
 		cmocka_unit_test(the_killer_has_a_long_name),
 		cmocka_unit_test(finishing_what_is_open),

@@ -433,6 +433,9 @@ static void test_start_lost_stop(void **state)
 		&r,
 		HEAD("lost") ",\"reason\":\"ring\",\"count\":12,\"from\":\"2026-11-22T23:48:23.123456789Z\","
 			     "\"to\":\"2026-11-22T23:48:24.123456789Z\"}");
+	r.type = RECORD_CLOCK;
+	r.u.step_us = -3600000001;
+	want_line(&r, HEAD("clock") ",\"step_us\":-3600000001}");
 	r.type = RECORD_STOP;
 	r.u.stop = &stop;
 	want_line(

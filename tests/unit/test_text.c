@@ -380,6 +380,21 @@ static void test_lost(void **state)
 	want_output(&r, "  ! lost  in all: ring 12, peers 3\n");
 }
 
+static void test_clock(void **state)
+{
+	struct record r = { .type = RECORD_CLOCK, .boot_ns = T0, .u.step_us = -3600 * 1000000ll };
+
+	(void)state;
+	skip_header();
+	want_output(&r, "  ! clock  was set back by 3600.0s, to 23:48:24.123456\n");
+	r.u.step_us = 2500;
+	want_output(&r, "  ! clock  was set forward by 2.5ms, to 23:48:24.123456\n");
+	wall.offset_ns -= (int64_t)(86400 * SEC); /* another day: the header again */
+	r.u.step_us = -86400 * 1000000ll;
+	sink->write(sink, &r, 1);
+	assert_non_null(strstr(output(), "TIME 2026-11-21 +00:00"));
+}
+
 static void test_colors(void **state)
 {
 	struct ev_listen e = { .backlog = 1 };
@@ -513,7 +528,7 @@ int main(void)
 		TEST(test_peer_state), TEST(test_close),       TEST(test_snapshots),
 		TEST(test_verbose),    TEST(test_finding),     TEST(test_lost),
 		TEST(test_colors),     TEST(test_narrow),      TEST(test_hostile_comm),
-		TEST(test_any_comm),
+		TEST(test_any_comm),   TEST(test_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
