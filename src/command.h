@@ -26,6 +26,7 @@ enum {
 #define OPTS_RECORDS (1u << 4) /* which records of them */
 #define OPTS_UTC     (1u << 5)
 #define OPTS_VERIFY  (1u << 6) /* --json, --key, --head */
+#define OPTS_LOG     (1u << 7) /* record: where and how the audit log is kept */
 
 struct command {
 	const char *name;
@@ -55,6 +56,7 @@ void help__wrap(unsigned int column, unsigned int indent, const char *text);
 
 int cmd_trace(struct options *o);
 int cmd_ports(struct options *o);
+int cmd_record(struct options *o);
 int cmd_replay(struct options *o);
 int cmd_check(struct options *o);
 int cmd_verify(struct options *o);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * option_rows.c - the table of options, a row each, and what each does with its value. A new option is
- * a row here; options.c reads command lines with it and prints its help.
+ * option_rows.c - the table of options, a row each, and what each does with its value; option_rows_log.c
+ * has those of the audit log. A new option is a row here; options.c reads command lines with it and prints its help.
  */
 #include <errno.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static void *field_of(struct options *o, const struct option_row *row)
 	return (char *)o + row->field;
 }
 
-static int set_flag(struct options *o, const struct option_row *row, const char *value)
+int option__set_flag(struct options *o, const struct option_row *row, const char *value)
 {
 	(void)value;
 	*(bool *)field_of(o, row) = true;
@@ -53,7 +53,7 @@ static int ask_version(struct options *o, const struct option_row *row, const ch
 	return OPTION_VERSION;
 }
 
-static int set_string(struct options *o, const struct option_row *row, const char *value)
+int option__set_string(struct options *o, const struct option_row *row, const char *value)
 {
 	if (!*value)
 		return -EINVAL;
@@ -61,7 +61,7 @@ static int set_string(struct options *o, const struct option_row *row, const cha
 	return 0;
 }
 
-static int set_duration(struct options *o, const struct option_row *row, const char *value)
+int option__set_duration(struct options *o, const struct option_row *row, const char *value)
 {
 	uint64_t ns;
 
@@ -96,15 +96,6 @@ static int set_ring_size(struct options *o, const struct option_row *row, const 
 	if (parse__size(value, &n) || n < RING_SIZE_MIN || n > RING_SIZE_MAX || n & (n - 1))
 		return -EINVAL;
 	o->ring_size = n;
-	return 0;
-}
-
-static int set_head(struct options *o, const struct option_row *row, const char *value)
-{
-	(void)row;
-	if (strlen(value) != 64 || strspn(value, "0123456789abcdef") != 64)
-		return -EINVAL;
-	o->head = value;
 	return 0;
 }
 
@@ -270,9 +261,6 @@ static int add_errno(struct options *o, const struct option_row *row, const char
 #define WRONG_PORT "is not a port: give N or N-M with 1 to 65535, separated by commas"
 #define WRONG_CIDR                                                                                 \
 	"is not an address: give an IPv4 or IPv6 address, or ADDRESS/LENGTH, separated by commas"
-#define WRONG_FILE "is not a file name: give the name of a file to write"
-#define WRONG_TIME                                                                                 \
-	"is not a duration: give a number above 0 with its unit, us ms s m h or d, such as 500ms"
 
 const struct option_row option_rows[] = {
 	{ .name = "pid",
@@ -292,7 +280,7 @@ const struct option_row option_rows[] = {
 	  .section = SECTION_SOCKETS,
 	  .groups = OPTS_FILTERS,
 	  .field = offsetof(struct options, sockets.follow),
-	  .parse = set_flag },
+	  .parse = option__set_flag },
 	{ .name = "comm",
 	  .list = true,
 	  .arg = "NAME[,NAME]",
@@ -397,14 +385,14 @@ const struct option_row option_rows[] = {
 	  .section = SECTION_SOCKETS,
 	  .groups = OPTS_FILTERS,
 	  .field = offsetof(struct options, sockets.ipv4),
-	  .parse = set_flag },
+	  .parse = option__set_flag },
 	{ .name = "ipv6",
 	  .letter = '6',
 	  .help = "IPv6 sockets",
 	  .section = SECTION_SOCKETS,
 	  .groups = OPTS_FILTERS,
 	  .field = offsetof(struct options, sockets.ipv6),
-	  .parse = set_flag },
+	  .parse = option__set_flag },
 	{ .name = "netns",
 	  .arg = "ID|PATH",
 	  .fallback = "any",
@@ -459,7 +447,7 @@ const struct option_row option_rows[] = {
 	  .section = SECTION_RECORDS,
 	  .groups = OPTS_RECORDS,
 	  .field = offsetof(struct options, records.failed),
-	  .parse = set_flag },
+	  .parse = option__set_flag },
 	{ .name = "errno",
 	  .list = true,
 	  .arg = "NAME[,NAME]",
@@ -477,30 +465,13 @@ const struct option_row option_rows[] = {
 	  .section = SECTION_RECORDS,
 	  .groups = OPTS_RECORDS,
 	  .field = offsetof(struct options, records.slower_ns),
-	  .parse = set_duration },
-	{ .name = "key",
-	  .arg = "FILE",
-	  .fallback = "none, hashes only",
-	  .help = "the verification key that keygen made: proves also who sealed it",
-	  .wrong = WRONG_FILE,
-	  .section = SECTION_LOG,
-	  .groups = OPTS_VERIFY,
-	  .field = offsetof(struct options, key),
-	  .parse = set_string },
-	{ .name = "head",
-	  .arg = "HASH",
-	  .fallback = "none",
-	  .help = "what verify printed earlier: the log must still have that seal",
-	  .wrong = "is not a hash: give the 64 hexadecimal digits that verify printed, lower case",
-	  .section = SECTION_LOG,
-	  .groups = OPTS_VERIFY,
-	  .parse = set_head },
+	  .parse = option__set_duration },
 	{ .name = "json",
 	  .help = "JSON, one object a line, instead of text",
 	  .section = SECTION_OUTPUT,
 	  .groups = OPTS_OUTPUT | OPTS_CHECK | OPTS_VERIFY,
 	  .field = offsetof(struct options, json),
-	  .parse = set_flag },
+	  .parse = option__set_flag },
 	{ .name = "output",
 	  .letter = 'o',
 	  .arg = "FILE",
@@ -510,19 +481,19 @@ const struct option_row option_rows[] = {
 	  .section = SECTION_OUTPUT,
 	  .groups = OPTS_OUTPUT,
 	  .field = offsetof(struct options, output),
-	  .parse = set_string },
+	  .parse = option__set_string },
 	{ .name = "utc",
 	  .help = "times in UTC, not in local time",
 	  .section = SECTION_OUTPUT,
 	  .groups = OPTS_UTC,
 	  .field = offsetof(struct options, utc),
-	  .parse = set_flag },
+	  .parse = option__set_flag },
 	{ .name = "states",
 	  .help = "also every change of a TCP state",
 	  .section = SECTION_TRACE,
 	  .groups = OPTS_TRACE,
 	  .field = offsetof(struct options, states),
-	  .parse = set_flag },
+	  .parse = option__set_flag },
 	{ .name = "timeout",
 	  .arg = "T",
 	  .fallback = "none",
@@ -531,7 +502,7 @@ const struct option_row option_rows[] = {
 	  .section = SECTION_TRACE,
 	  .groups = OPTS_TRACE,
 	  .field = offsetof(struct options, timeout_ns),
-	  .parse = set_duration },
+	  .parse = option__set_duration },
 	{ .name = "count",
 	  .arg = "N",
 	  .fallback = "no limit",
@@ -545,7 +516,7 @@ const struct option_row option_rows[] = {
 	  .section = SECTION_TRACE,
 	  .groups = OPTS_TRACE,
 	  .field = offsetof(struct options, no_snapshot),
-	  .parse = set_flag },
+	  .parse = option__set_flag },
 	{ .name = "capture",
 	  .arg = "FILE",
 	  .fallback = "none",
@@ -554,7 +525,7 @@ const struct option_row option_rows[] = {
 	  .section = SECTION_TRACE,
 	  .groups = OPTS_TRACE,
 	  .field = offsetof(struct options, capture),
-	  .parse = set_string },
+	  .parse = option__set_string },
 	{ .name = "user",
 	  .arg = "NAME",
 	  .fallback = "who runs socklife",
@@ -569,16 +540,16 @@ const struct option_row option_rows[] = {
 	  .help = "how long a socket may stay in CLOSE_WAIT before it counts as a leak",
 	  .wrong = WRONG_TIME,
 	  .section = SECTION_TRACE,
-	  .groups = OPTS_TRACE,
+	  .groups = OPTS_TRACE | OPTS_LOG,
 	  .field = offsetof(struct options, close_wait_ns),
-	  .parse = set_duration },
+	  .parse = option__set_duration },
 	{ .name = "ring-size",
 	  .arg = "SIZE",
 	  .fallback = "16M",
 	  .help = "bytes of the ring buffer between kernel and socklife",
 	  .wrong = "is not a ring buffer's size: give a power of two from 4K to 1G",
 	  .section = SECTION_TRACE,
-	  .groups = OPTS_TRACE,
+	  .groups = OPTS_TRACE | OPTS_LOG,
 	  .parse = set_ring_size },
 	{ .name = "table-size",
 	  .arg = "N",
@@ -586,7 +557,7 @@ const struct option_row option_rows[] = {
 	  .help = "sockets kept in memory at most; beyond, the oldest are forgotten",
 	  .wrong = "is not a number of sockets: give 1 to 67108864",
 	  .section = SECTION_TRACE,
-	  .groups = OPTS_TRACE,
+	  .groups = OPTS_TRACE | OPTS_LOG,
 	  .parse = set_table_size },
 	{ .name = "verbose",
 	  .letter = 'v',

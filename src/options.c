@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * options.c - the loop over the table of options (option_rows.c): it reads a command line, says in one
+ * options.c - the loop over the tables of options (option_rows*.c): it reads a command line, says in one
  * line what is wrong with it, and prints the help.
  */
 #include <errno.h>
@@ -37,19 +37,29 @@ static bool takes(const struct command *cmd, const struct option_row *row)
 	return !row->groups || (row->groups & cmd->options);
 }
 
+const struct option_row *options__row(size_t i)
+{
+	static const struct option_row *const tables[] = { option_rows, option_rows_log };
+
+	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
+		for (const struct option_row *row = tables[t]; row->name; row++)
+			if (!i--)
+				return row;
+	return NULL;
+}
+
 /* "+" stops at the first operand, needed where a command line follows; ":" tells a missing argument apart. */
 static void fill_getopt(struct getopt_tables *t, const struct command *cmd)
 {
 	bool in_order = !*cmd->name || cmd->options & OPTS_TRACE;
+	const struct option_row *row;
 	struct option *l = t->longs;
 	char *s = t->letters;
 
 	if (in_order)
 		*s++ = '+';
 	*s++ = ':';
-	for (int i = 0; i < ROWS_MAX && option_rows[i].name; i++) {
-		const struct option_row *row = &option_rows[i];
-
+	for (int i = 0; i < ROWS_MAX && (row = options__row(i)); i++) {
 		if (!takes(cmd, row))
 			continue;
 		l->name = row->name;
@@ -67,9 +77,11 @@ static void fill_getopt(struct getopt_tables *t, const struct command *cmd)
 /* NULL: no such option. */
 static const struct option_row *find_row(int value)
 {
+	const struct option_row *row;
+
 	if (value >= ROW_BASE)
-		return &option_rows[value - ROW_BASE];
-	for (const struct option_row *row = option_rows; row->name; row++)
+		return options__row(value - ROW_BASE);
+	for (size_t i = 0; (row = options__row(i)); i++)
 		if (row->letter && row->letter == value)
 			return row;
 	return NULL;
@@ -107,10 +119,11 @@ static int take_value(struct options *o, const struct option_row *row, const cha
 /* The one name among a command's options that was perhaps meant, NULL: none. */
 static const char *similar(const struct command *cmd, const char *name)
 {
+	const struct option_row *row;
 	const char *best = NULL;
 	unsigned int least = 3;
 
-	for (const struct option_row *row = option_rows; row->name; row++) {
+	for (size_t i = 0; (row = options__row(i)); i++) {
 		unsigned int d = takes(cmd, row) ? parse__distance(name, row->name) : least;
 
 		if (d < least && d < strlen(name)) {
@@ -126,11 +139,12 @@ static int unknown_long(const struct command *cmd, const char *arg)
 {
 	int len = (int)strcspn(arg, "=");
 	const char *first = NULL, *second = NULL, *meant;
+	const struct option_row *row;
 	bool elsewhere = false;
 	char name[64];
 
 	snprintf(name, sizeof(name), "%.*s", len - 2, arg + 2);
-	for (const struct option_row *row = option_rows; row->name; row++) {
+	for (size_t i = 0; (row = options__row(i)); i++) {
 		if (!takes(cmd, row)) {
 			elsewhere |= !strcmp(row->name, name);
 		} else if (!strncmp(row->name, name, strlen(name))) {
@@ -230,6 +244,11 @@ int options__parse(struct options *o, const struct command *cmd, int argc, char 
 	o->ring_size = RING_SIZE_DEFAULT;
 	o->table_size = TABLE_SIZE_DEFAULT;
 	o->close_wait_ns = CLOSE_WAIT_DEFAULT_NS;
+	o->log = (struct log_options){ .dir = LOG_DIR_DEFAULT,
+				       .rotate_size = ROTATE_SIZE_DEFAULT,
+				       .rotate_ns = ROTATE_NS_DEFAULT,
+				       .seal_ns = SEAL_NS_DEFAULT,
+				       .queue_size = QUEUE_SIZE_DEFAULT };
 	fill_getopt(&tables, cmd);
 	opterr = 0;
 	optind = 0; /* glibc: start anew, also after a run with another ordering */
@@ -282,9 +301,10 @@ void options__help(const struct command *cmd)
 	};
 
 	for (unsigned int section = 0; section < SECTIONS; section++) {
+		const struct option_row *row;
 		bool titled = false;
 
-		for (const struct option_row *row = option_rows; row->name; row++) {
+		for (size_t i = 0; (row = options__row(i)); i++) {
 			if (row->section != section || !takes(cmd, row))
 				continue;
 			if (!titled) {

@@ -47,6 +47,20 @@ struct record_filter {
 	uint64_t slower_ns; /* 0: off */
 };
 
+/* record: the audit log. */
+struct log_options {
+	const char *dir;
+	uint64_t rotate_size; /* bytes */
+	uint64_t rotate_ns;
+	uint64_t keep_size; /* bytes of all segments, 0: no limit */
+	uint64_t keep_ns;   /* since a segment's last record, 0: no limit */
+	uint64_t seal_ns;
+	uint64_t queue_size; /* bytes */
+	bool no_sync;        /* else everything is synced at each seal */
+	bool drop_oldest;    /* when the disk is full; else stop */
+	bool no_args;
+};
+
 struct options {
 	int verbose;
 	bool json;
@@ -68,11 +82,19 @@ struct options {
 	struct socket_filter sockets;
 	struct record_filter records;
 	uint64_t close_wait_ns; /* CLOSE_WAIT for so long is a leak */
+	struct log_options log;
 };
 
 struct command;
 
 #define TABLE_SIZE_DEFAULT 1000000
+
+/* What the help prints as defaults in words; a test compares. */
+#define LOG_DIR_DEFAULT     "/var/log/socklife"
+#define ROTATE_SIZE_DEFAULT ((uint64_t)64 << 20)
+#define ROTATE_NS_DEFAULT   (24 * 3600 * 1000000000ull)
+#define SEAL_NS_DEFAULT     1000000000ull
+#define QUEUE_SIZE_DEFAULT  ((uint64_t)64 << 20)
 
 /* Where a row stands in the help. */
 enum option_section {
@@ -105,7 +127,19 @@ struct option_row {
 	uint8_t section; /* enum option_section */
 };
 
-extern const struct option_row option_rows[]; /* ends with a NULL name */
+/* Tables of rows; each ends with a NULL name. */
+extern const struct option_row option_rows[], option_rows_log[];
+/* The i-th row of all tables, NULL after the last. */
+const struct option_row *options__row(size_t i);
+
+/* For a row's `parse`, where its value goes to `field` as it is: a flag, a string, a duration above 0. */
+int option__set_flag(struct options *o, const struct option_row *row, const char *value);
+int option__set_string(struct options *o, const struct option_row *row, const char *value);
+int option__set_duration(struct options *o, const struct option_row *row, const char *value);
+
+#define WRONG_FILE "is not a file name: give the name of a file to write"
+#define WRONG_TIME                                                                                 \
+	"is not a duration: give a number above 0 with its unit, us ms s m h or d, such as 500ms"
 
 /*
  * Reads argv[1..] of a command, NULL-terminated; may reorder it. Returns 0, or EXIT_USAGE (2) after one
