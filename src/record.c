@@ -12,6 +12,7 @@ const char *const record_names[RECORD_TYPES] = {
 	[RECORD_ACCEPT] = "accept", [RECORD_PEER] = "peer",       [RECORD_STATE] = "state",
 	[RECORD_CLOSE] = "close",   [RECORD_FINDING] = "finding", [RECORD_LOST] = "lost",
 	[RECORD_CLOCK] = "clock",
+	[RECORD_SEGMENT] = "segment",
 	[RECORD_STOP] = "stop",
 };
 
@@ -41,7 +42,8 @@ const char *const role_names[ROLES] = {
 const char *const lost_names[LOST_REASONS] = {
 	[LOST_RING] = "ring",   [LOST_FACTS] = "facts",   [LOST_SCRATCH] = "calls",
 	[LOST_PEERS] = "peers", [LOST_TREE] = "tree",     [LOST_MISSED] = "missed",
-	[LOST_TABLE] = "table", [LOST_RECORD] = "record",
+	[LOST_TABLE] = "table", [LOST_RECORD] = "record", [LOST_QUEUE] = "queue",
+	[LOST_DISK] = "disk",   [LOST_CRASH] = "crash",   [LOST_RETENTION] = "retention",
 };
 
 const char *const severity_names[] = {

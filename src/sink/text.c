@@ -479,6 +479,10 @@ static void write_lost(struct sink_text *s, const struct lost *l)
 		[LOST_MISSED] = "state changes: several at once on one CPU",
 		[LOST_TABLE] = "sockets: the table was full, the oldest were forgotten",
 		[LOST_RECORD] = "records that cannot be right",
+		[LOST_QUEUE] = "records: the queue to the log's writer was full",
+		[LOST_DISK] = "records that could not be written",
+		[LOST_CRASH] = "or more: the recorder ended without a stop",
+		[LOST_RETENTION] = "records: old segments were deleted",
 	};
 	struct buf *b = &s->line;
 
@@ -550,6 +554,7 @@ static void sink_text__write(struct sink *sink, const struct record *r, uint64_t
 	put_header(s, r->boot_ns);
 	switch (r->type) {
 	case RECORD_START:
+	case RECORD_SEGMENT:
 		break;
 	case RECORD_FINDING:
 		write_finding(s, r->u.finding);
