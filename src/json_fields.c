@@ -17,8 +17,10 @@ void fields__head(struct buf *b, const struct buf *common, struct stamp *stamp,
 {
 	uint64_t ns = boot_ns + (uint64_t)wall->offset_ns;
 
-	buf__str(b, "{\"v\":1,\"seq\":");
-	buf__u64(b, seq);
+	if (seq) {
+		buf__str(b, "{\"v\":1,\"seq\":");
+		buf__u64(b, seq);
+	}
 	json__key(b, "ts");
 	json__time(b, stamp, (int64_t)ns < 0 ? 0 : ns);
 	json__put_u64(b, "boot_ns", boot_ns);

@@ -11,7 +11,7 @@
 
 /* ,"boot":...,"host":...,"type": - the same in every record of an output: made once. */
 void fields__common(struct buf *common, const char *boot_id, const char *host);
-/* The beginning of a record, its type included. */
+/* The beginning of a record, its type included. seq 0: `{"v":1,"seq":N,` comes later, in front of it. */
 void fields__head(struct buf *b, const struct buf *common, struct stamp *stamp,
 		  const struct wall *wall, uint64_t seq, uint64_t boot_ns, const char *type);
 

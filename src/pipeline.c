@@ -26,6 +26,9 @@ struct pipeline {
 	struct stop totals;
 	struct lost inner[LOST_REASONS]; /* lost in here, not yet told */
 	uint64_t evicted;
+	bool in_log, telling; /* the open sockets, at the beginning of: */
+	struct segment segment;
+	uint64_t segment_ns;
 };
 
 /* The kernel's answer, and what joins it from the table. */
@@ -169,7 +172,7 @@ static bool has_errno(const struct record_filter *f, int error)
 static bool always_told(enum record_type type)
 {
 	return type == RECORD_START || type == RECORD_STOP || type == RECORD_LOST ||
-	       type == RECORD_CLOCK;
+	       type == RECORD_CLOCK || type == RECORD_SEGMENT;
 }
 
 static bool chosen(const struct record_filter *f, const struct record *r)
@@ -335,6 +338,7 @@ void pipeline__start(struct pipeline *p, uint64_t now_ns)
 	unsigned char buf[16384];
 
 	p->now_ns = now_ns;
+	r.segment = p->in_log ? &p->segment : NULL;
 	if (p->capture) {
 		size_t n = pipeline_config__pack(&p->config, buf, sizeof(buf));
 
@@ -365,6 +369,59 @@ static void write_and_detect(struct pipeline *p, struct record *r)
 	r->actor = from_event; /* `actor` ends here */
 }
 
+/* The record was counted when it was told the first time. */
+static void tell_again(struct pipeline *p, struct record *r)
+{
+	struct ev_actor actor;
+
+	if (!chosen(&p->config.filter, r))
+		return;
+	complete(p, r, &actor);
+	tell_processes(p, r);
+	p->sink->write(p->sink, r, ++p->seq);
+}
+
+/* While a segment's open sockets are being told: this one's turn comes with its next record. */
+static void tell_before(struct pipeline *p, uint64_t cookie, uint64_t boot_ns)
+{
+	uint64_t at_ns = boot_ns < p->segment_ns ? boot_ns : p->segment_ns;
+	struct retold retold;
+	struct record r;
+
+	if (p->telling && sock_table__tell_first(p->table, cookie, at_ns, &r, &retold))
+		tell_again(p, &r);
+}
+
+void pipeline__segment(struct pipeline *p, const struct segment *s, uint64_t now_ns)
+{
+	struct record r = { .type = RECORD_SEGMENT,
+			    .fd = -1,
+			    .segment = &p->segment,
+			    .u.start = &p->config.start };
+
+	if (now_ns > p->now_ns)
+		p->now_ns = now_ns;
+	p->in_log = p->telling = true;
+	p->segment = *s;
+	r.boot_ns = p->segment_ns = p->now_ns;
+	sock_table__tell_begin(p->table);
+	processes__tell_again(p->processes);
+	p->sink->write(p->sink, &r, ++p->seq);
+}
+
+bool pipeline__tell_open(struct pipeline *p, size_t max)
+{
+	struct retold retold;
+	struct record r;
+
+	while (p->telling && max--) {
+		p->telling = sock_table__tell_next(p->table, p->segment_ns, &r, &retold);
+		if (p->telling)
+			tell_again(p, &r);
+	}
+	return p->telling;
+}
+
 /* No record of its own: what it means is a finding. */
 static void detect_no_fd(struct pipeline *p, const struct ev_no_fd *e)
 {
@@ -380,10 +437,19 @@ static void detect_no_fd(struct pipeline *p, const struct ev_no_fd *e)
 	detect__record(p->detect, &r);
 }
 
-void pipeline__event(struct pipeline *p, const void *data, size_t size)
+static void apply_event(struct pipeline *p, union event *e)
 {
 	struct record r;
 	struct life life;
+
+	if (e->head.type != EV_TREE)
+		tell_before(p, e->base.sock.cookie, e->head.boot_ns);
+	if (sock_table__apply(p->table, e, &r, &life))
+		write_and_detect(p, &r);
+}
+
+void pipeline__event(struct pipeline *p, const void *data, size_t size)
+{
 	union event e;
 
 	if (p->capture)
@@ -398,8 +464,8 @@ void pipeline__event(struct pipeline *p, const void *data, size_t size)
 		processes__event(p->processes, &e.process);
 	else if (e.head.type == EV_NO_FD)
 		detect_no_fd(p, &e.no_fd);
-	else if (sock_table__apply(p->table, &e, &r, &life))
-		write_and_detect(p, &r);
+	else
+		apply_event(p, &e);
 	if (sock_table__evicted(p->table) != p->evicted) {
 		count_inner(p, LOST_TABLE, sock_table__evicted(p->table) - p->evicted);
 		p->evicted = sock_table__evicted(p->table);
@@ -421,6 +487,11 @@ void pipeline__lost(struct pipeline *p, const struct lost *l)
 	write_lost(p, l);
 }
 
+void pipeline__count_lost(struct pipeline *p, enum lost_reason reason, uint64_t count)
+{
+	p->totals.lost[reason] += count;
+}
+
 static void write_inner_losses(struct pipeline *p)
 {
 	int i;
@@ -440,6 +511,7 @@ void pipeline__missing(struct pipeline *p, uint64_t cookie, uint64_t now_ns)
 
 	if (p->capture)
 		capture__put(p->capture, CAPTURE_MISSING, &chunk, sizeof(chunk), NULL, 0);
+	tell_before(p, cookie, now_ns);
 	if (sock_table__missing(p->table, cookie, now_ns, &r, &life))
 		write_and_detect(p, &r);
 }
@@ -535,11 +607,6 @@ void pipeline__end(struct pipeline *p, const struct ending *e)
 	p->totals.by_comm[COMM_LEN - 1] = '\0';
 	r.boot_ns = p->now_ns;
 	write_record(p, &r);
-}
-
-void pipeline__tell_processes_again(struct pipeline *p)
-{
-	processes__tell_again(p->processes);
 }
 
 bool pipeline__full(const struct pipeline *p)

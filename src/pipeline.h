@@ -53,10 +53,17 @@ void pipeline__lost(struct pipeline *p, const struct lost *l);
 /* The kernel no longer has this socket: its close was lost. */
 void pipeline__missing(struct pipeline *p, uint64_t cookie, uint64_t now_ns);
 void pipeline__tick(struct pipeline *p, uint64_t now_ns, int32_t gmtoff_s);
-/* What is written from here on stands alone: each process is told again before its first record. */
-void pipeline__tell_processes_again(struct pipeline *p);
 /* The wall clock was stepped: its offset from now on (struct wall). */
 void pipeline__clock(struct pipeline *p, uint64_t now_ns, int64_t offset_ns);
+/*
+ * For the audit log: a new segment begins, before start() or at any time after it. Its first line, then
+ * tell_open() until it says false: the sockets that are open, at most `max` a call, each before its
+ * next record at the latest. Each process is told again before its first record in it.
+ */
+void pipeline__segment(struct pipeline *p, const struct segment *s, uint64_t now_ns);
+bool pipeline__tell_open(struct pipeline *p, size_t max);
+/* What was lost behind the pipeline, told there already: for the totals in `stop`. */
+void pipeline__count_lost(struct pipeline *p, enum lost_reason reason, uint64_t count);
 void pipeline__end(struct pipeline *p, const struct ending *e);
 
 /* --count is reached. */

@@ -32,6 +32,7 @@ enum record_type {
 	RECORD_FINDING,
 	RECORD_LOST,
 	RECORD_CLOCK,
+	RECORD_SEGMENT,
 	RECORD_STOP,
 	RECORD_TYPES,
 	RECORD_NO_FD = RECORD_TYPES, /* for detectors only: no output has it */
@@ -108,6 +109,18 @@ struct process {
 
 struct finding;
 
+/* An audit log's segment, as far as the pipeline knows it. */
+struct segment {
+	bool has_gap;    /* the recorder's first one, and there was a recorder before */
+	uint64_t gap_ms; /* since its last record */
+};
+
+/* A socket that is told again at the beginning of a segment: what its `snapshot` says besides. */
+struct retold {
+	uint64_t created_ns, bound_ns, listening_ns, established_ns; /* 0: not known, or not yet */
+	bool options_known;
+};
+
 struct record {
 	enum record_type type;
 	uint64_t boot_ns;
@@ -121,6 +134,8 @@ struct record {
 	uint32_t inferred;            /* INFERRED_* */
 	int error;                    /* 0 or -errno */
 	int fd;                       /* -1: not known */
+	const struct segment *segment; /* RECORD_START, RECORD_SEGMENT; NULL: not of an audit log */
+	const struct retold *retold; /* RECORD_SNAPSHOT of a socket that is told again, else NULL */
 	union {
 		const struct ev_bind *bind;
 		const struct ev_listen *listen;
@@ -128,10 +143,10 @@ struct record {
 		const struct ev_accept *accept;
 		const struct ev_peer *peer;
 		const struct ev_state *state;
-		const struct ev_snapshot *snapshot;
-		const struct life *life; /* RECORD_CLOSE */
+		const struct ev_snapshot *snapshot; /* NULL where `retold` is not */
+		const struct life *life;            /* RECORD_CLOSE */
 		const struct finding *finding;
-		const struct start *start;
+		const struct start *start; /* RECORD_SEGMENT too */
 		const struct process *process;
 		const struct lost *lost;
 		int64_t step_us; /* RECORD_CLOCK: negative where the wall clock was set back */

@@ -18,9 +18,17 @@ void out__fail(struct out *o,
 	       int err); /* a record could not be made: err (-errno) as of a failed write */
 void out__free(struct out *o);
 
+/* The audit log: gets JSON lines without `{"v":1,"seq":N,`, since it numbers what it writes. */
+struct line_taker {
+	/* n 0: there was no memory for the line */
+	void (*take)(void *arg, const struct record *r, const char *line, size_t n);
+	void *arg;
+};
+
 struct sink_config {
 	struct out *out;
-	const struct wall *wall; /* may change between records */
+	const struct line_taker *taker; /* JSON: in place of `out`, or NULL */
+	const struct wall *wall;        /* may change between records */
 	bool color;
 	bool verbose;     /* text: a column with the socket's id */
 	unsigned columns; /* terminal width, 0: not a terminal */

@@ -24,6 +24,7 @@ struct entry {
 	uint32_t inferred;
 	bool listener;
 	bool options_known;
+	bool told; /* equals the table's: told, or come since then */
 };
 
 struct sock_table {
@@ -38,7 +39,10 @@ struct sock_table {
 	uint32_t *slots; /* open addressing: index of an entry, or NONE */
 	uint32_t mask;
 	uint64_t evicted;
-	struct entry gone; /* what the last removed record points into */
+	bool told;
+	uint32_t tell;              /* the next entry to be told */
+	struct ev_actor tell_actor; /* of the last one told */
+	struct entry gone;          /* what the last removed record points into */
 };
 
 static uint32_t hash(uint64_t cookie)
@@ -183,6 +187,7 @@ static void remove_entry(struct sock_table *t, struct entry *e)
 	else
 		t->newest = e->older;
 	t->gone = *e;
+	e->sock.cookie = 0; /* no socket's */
 	e->newer = t->free;
 	t->free = index;
 	t->count--;
@@ -226,6 +231,7 @@ static struct entry *add(struct sock_table *t, const struct ev_sock *s, uint64_t
 	}
 	memset(e, 0, sizeof(*e));
 	e->sock = *s;
+	e->told = t->told;
 	e->first_ns = s->created_ns ? s->created_ns : now_ns;
 	e->older = t->newest;
 	e->newer = NONE;
@@ -487,6 +493,64 @@ bool sock_table__missing(struct sock_table *t, uint64_t cookie, uint64_t now_ns,
 		.ended_ns = r->boot_ns,
 		.first_ns = e->first_ns,
 	};
+	return true;
+}
+
+void sock_table__tell_begin(struct sock_table *t)
+{
+	t->told = !t->told;
+	t->tell = 0;
+}
+
+static void tell(struct sock_table *t, struct entry *e, uint64_t at_ns, struct record *r,
+		 struct retold *retold)
+{
+	const struct ev_owner *owner = &e->sock.owner;
+
+	e->told = t->told;
+	t->tell_actor = e->actor;
+	if (owner->tgid && !same_process(&e->actor.proc, owner)) {
+		t->tell_actor = (struct ev_actor){ .proc = *owner };
+		memcpy(t->tell_actor.thread, owner->comm, COMM_LEN);
+	}
+	*retold = (struct retold){ .created_ns = e->sock.created_ns,
+				   .bound_ns = e->bound_ns,
+				   .listening_ns = e->listening_ns,
+				   .established_ns = e->established_ns,
+				   .options_known = e->options_known };
+	*r = (struct record){
+		.type = RECORD_SNAPSHOT,
+		.boot_ns = at_ns > e->last_ns ? at_ns : e->last_ns,
+		.sock = &e->sock,
+		.actor = t->tell_actor.proc.tgid ? &t->tell_actor : NULL,
+		.inferred = e->sock.facts & FACT_LISTENER_OWNER ? INFERRED_PROCESS : 0,
+		.fd = -1,
+		.retold = retold,
+	};
+}
+
+bool sock_table__tell_next(struct sock_table *t, uint64_t at_ns, struct record *r,
+			   struct retold *retold)
+{
+	while (t->tell < t->used) {
+		struct entry *e = at(t, t->tell++);
+
+		if (!e->sock.cookie || e->told == t->told)
+			continue;
+		tell(t, e, at_ns, r, retold);
+		return true;
+	}
+	return false;
+}
+
+bool sock_table__tell_first(struct sock_table *t, uint64_t cookie, uint64_t at_ns, struct record *r,
+			    struct retold *retold)
+{
+	struct entry *e = find(t, cookie);
+
+	if (!e || e->told == t->told)
+		return false;
+	tell(t, e, at_ns, r, retold);
 	return true;
 }
 

@@ -33,6 +33,17 @@ bool sock_table__apply(struct sock_table *t, union event *e, struct record *r, s
 bool sock_table__missing(struct sock_table *t, uint64_t cookie, uint64_t now_ns, struct record *r,
 			 struct life *life);
 
+/*
+ * Telling all open sockets again, one by one: begin(), then next() until it says false. A socket whose
+ * next event comes first is told before that by first(): false where it has been told, or came after
+ * begin(). No time in the record is before its socket's last one. *r is valid until the next call.
+ */
+void sock_table__tell_begin(struct sock_table *t);
+bool sock_table__tell_next(struct sock_table *t, uint64_t at_ns, struct record *r,
+			   struct retold *retold);
+bool sock_table__tell_first(struct sock_table *t, uint64_t cookie, uint64_t at_ns, struct record *r,
+			    struct retold *retold);
+
 size_t sock_table__count(const struct sock_table *t);
 /* Sockets dropped because the table was full. */
 uint64_t sock_table__evicted(const struct sock_table *t);

@@ -64,7 +64,7 @@ static int known_fd(const struct record *r)
 		return r->fd;
 	if (r->type == RECORD_ACCEPT && !r->error)
 		return r->u.accept->fd;
-	return r->type == RECORD_SNAPSHOT ? r->u.snapshot->fd : -1;
+	return r->type == RECORD_SNAPSHOT && r->u.snapshot ? r->u.snapshot->fd : -1;
 }
 
 static void put_sock(struct buf *b, const struct record *r)
@@ -211,7 +211,16 @@ static void write_process(struct sink_json *s, const struct record *r)
 
 static void write_snapshot(struct sink_json *s, const struct record *r)
 {
-	fields__options(&s->line, r->sock);
+	const struct retold *k = r->retold;
+
+	if (!k || k->options_known)
+		fields__options(&s->line, r->sock);
+	if (!k)
+		return;
+	put_time(s, "created", k->created_ns);
+	put_time(s, "bound", k->bound_ns);
+	put_time(s, "listening", k->listening_ns);
+	put_time(s, "established", k->established_ns);
 }
 
 static void write_bind(struct sink_json *s, const struct record *r)
@@ -491,6 +500,17 @@ static void write_clock(struct sink_json *s, const struct record *r)
 	json__i64(&s->line, r->u.step_us);
 }
 
+/* Seconds with three decimals. */
+static void put_gap(struct buf *b, uint64_t ms)
+{
+	char fraction[3];
+
+	stamp__fraction(fraction, (uint32_t)(ms % 1000) * 1000000, 3);
+	json__put_u64(b, "gap_s", ms / 1000);
+	buf__char(b, '.');
+	buf__put(b, fraction, sizeof(fraction));
+}
+
 static void write_start(struct sink_json *s, const struct record *r)
 {
 	const struct start *st = r->u.start;
@@ -503,6 +523,8 @@ static void write_start(struct sink_json *s, const struct record *r)
 	put_list(b, "args", st->args, ARRAY_SIZE(st->args));
 	put_list(b, "hooks", st->hooks, START_LIST_MAX);
 	put_list(b, "blind", st->blind, START_LIST_MAX);
+	if (r->segment && r->segment->has_gap)
+		put_gap(b, r->segment->gap_ms);
 }
 
 static void put_counts(struct buf *b, const char *key, const char *const *names,
@@ -566,6 +588,7 @@ static void (*const write_own[RECORD_TYPES])(struct sink_json *s, const struct r
 	[RECORD_STATE] = write_state,       [RECORD_CLOSE] = write_close,
 	[RECORD_FINDING] = write_finding,   [RECORD_LOST] = write_lost,
 	[RECORD_CLOCK] = write_clock,
+	[RECORD_SEGMENT] = write_start, /* the rest is the writer's, who knows its number */
 	[RECORD_STOP] = write_stop,
 };
 
@@ -578,7 +601,7 @@ static void sink_json__write(struct sink *sink, const struct record *r, uint64_t
 
 	b->len = 0;
 	b->failed = false;
-	fields__head(b, &s->common, &s->now, s->config.wall, seq, r->boot_ns,
+	fields__head(b, &s->common, &s->now, s->config.wall, s->config.taker ? 0 : seq, r->boot_ns,
 		     record_names[r->type]);
 	if (r->type >= RECORD_SNAPSHOT && r->type <= RECORD_CLOSE) {
 		put_sock(b, r);
@@ -591,7 +614,9 @@ static void sink_json__write(struct sink *sink, const struct record *r, uint64_t
 		json__put_string(b, "error", log__errno(r->error));
 	put_inferred(b, r->inferred);
 	buf__put(b, "}\n", 2);
-	if (b->failed)
+	if (s->config.taker)
+		s->config.taker->take(s->config.taker->arg, r, b->data, b->failed ? 0 : b->len);
+	else if (b->failed)
 		out__fail(s->config.out, -ENOMEM);
 	else
 		out__put(s->config.out, b->data, b->len);

@@ -30,6 +30,7 @@ struct bench {
 		struct lost lost;
 		struct stop stop;
 		int64_t step_us;
+		uint64_t gap_ms;
 		uint32_t inferred;
 		char cgroup[32];
 	} seen[SEEN_MAX];
@@ -73,6 +74,8 @@ static void stub_write(struct sink *s, const struct record *r, uint64_t seq)
 		b->seen[b->n].lost = *r->u.lost;
 	if (r->type == RECORD_STOP)
 		b->seen[b->n].stop = *r->u.stop;
+	if (r->segment)
+		b->seen[b->n].gap_ms = r->segment->gap_ms;
 	if (r->type == RECORD_CLOCK)
 		b->seen[b->n].step_us = r->u.step_us;
 	if (r->cgroup)
@@ -279,6 +282,53 @@ static void the_clock_is_set(void **state)
 	assert_int_equal(b->seen[2].boot_ns, T0 + 2 * SECOND); /* not before the one before */
 	pipeline__clock(b->p, T0 + 3 * SECOND, INT64_MIN);     /* of a capture that was changed */
 	WANT(b, RECORD_START, RECORD_CLOCK, RECORD_CLOCK, RECORD_CLOCK, RECORD_STOP);
+}
+
+/* A new segment of the audit log: its line, then every open socket, before its next record at the latest. */
+static void segments(void **state)
+{
+	struct segment first = { .has_gap = true, .gap_ms = 5 }, next = { 0 };
+	struct bench *b = &bench;
+	struct kernel kernel = { .ask = stub_ask, .arg = b->asked };
+
+	(void)state;
+	memset(b, 0, sizeof(*b));
+	b->sink.write = stub_write;
+	b->sink.free = stub_free;
+	b->p = pipeline__new(&plain, &kernel, NULL);
+	pipeline__set_sink(b->p, &b->sink);
+	pipeline__segment(b->p, &first, T0);
+	pipeline__start(b->p, T0);
+	assert_false(pipeline__tell_open(b->p, 10));
+	say_new(b, EV_BIND, 1, T0 + 1);
+	say_new(b, EV_BIND, 2, T0 + 2);
+	say_new(b, EV_BIND, 3, T0 + 3);
+	say_new(b, EV_BIND, 4, T0 + 4);
+	say_new(b, EV_CLOSE, 4, T0 + 5);
+	pipeline__segment(b->p, &next, T0 + SECOND);
+	assert_true(pipeline__tell_open(b->p, 1));
+	say_new(b, EV_CLOSE, 3, T0 + SECOND - 7); /* it was in the ring */
+	say_new(b, EV_BIND, 5, T0 + 2 * SECOND);
+	pipeline__missing(b->p, 1, T0 + 3 * SECOND);
+	assert_false(pipeline__tell_open(b->p, 10));
+	say_new(b, EV_CLOSE, 2, T0 + 4 * SECOND);
+	assert_int_equal(b->seen[0].gap_ms, 5);
+	assert_int_equal(b->seen[1].gap_ms, 5);
+	assert_int_equal(b->seen[7].gap_ms, 0);
+	assert_int_equal(b->seen[8].cookie, 1);
+	assert_int_equal(b->seen[9].cookie, 3);
+	assert_int_equal(b->seen[9].boot_ns, T0 + SECOND - 7);
+	assert_int_equal(b->seen[10].cookie, 3);
+	assert_int_equal(b->seen[13].cookie, 2);
+	assert_int_equal(b->seen[13].boot_ns, T0 + SECOND);
+	pipeline__count_lost(b->p, LOST_DISK, 12);
+	WANT(b, RECORD_SEGMENT, RECORD_START, RECORD_BIND, RECORD_BIND, RECORD_BIND, RECORD_BIND,
+	     RECORD_CLOSE, RECORD_SEGMENT, RECORD_SNAPSHOT, RECORD_SNAPSHOT, RECORD_CLOSE,
+	     RECORD_BIND, RECORD_CLOSE, RECORD_SNAPSHOT, RECORD_CLOSE, RECORD_STOP);
+	/* what is told again does not count again */
+	assert_int_equal(b->seen[15].stop.events[RECORD_SNAPSHOT], 0);
+	assert_int_equal(b->seen[15].stop.events[RECORD_CLOSE], 4);
+	assert_int_equal(b->seen[15].stop.lost[LOST_DISK], 12);
 }
 
 static void totals(void **state)
@@ -892,6 +942,7 @@ int main(void)
 		cmocka_unit_test(evictions_are_told_at_the_tick),
 		cmocka_unit_test(losses_of_the_kernel),
 		cmocka_unit_test(the_clock_is_set),
+		cmocka_unit_test(segments),
 		cmocka_unit_test(totals),
 		cmocka_unit_test(the_killer_has_a_long_name),
 		cmocka_unit_test(finishing_what_is_open),

@@ -446,6 +446,66 @@ static void test_start_lost_stop(void **state)
 	want_line(&r, HEAD("stop") ",\"events\":{},\"lost\":{},\"findings\":{}}");
 }
 
+/* What the log's writer gets: no number, and a segment's line to be completed. */
+static char taken[4096];
+
+static void take(void *arg, const struct record *r, const char *line, size_t n)
+{
+	(void)r;
+	assert_ptr_equal(arg, taken);
+	assert_true(n < sizeof(taken));
+	memcpy(taken, line, n);
+	taken[n] = '\0';
+}
+
+static void test_log_lines(void **state)
+{
+	struct line_taker taker = { .take = take, .arg = taken };
+	struct wall wall = { .offset_ns = (int64_t)(1795391304 * SEC - 1000 * SEC) };
+	struct sink_config config = { .wall = &wall, .taker = &taker };
+	struct sink *s = sink_json__new(&config, "b-1", "h\"x");
+	struct segment segment = { .has_gap = true, .gap_ms = 61007 };
+	struct start start = { .version = "0.1", .kernel = "6.18" };
+	struct record r = { .type = RECORD_SEGMENT,
+			    .boot_ns = T0,
+			    .fd = -1,
+			    .segment = &segment,
+			    .u.start = &start };
+	const char *after_seq = strstr(HEAD("segment"), "\"ts\""), *own;
+
+	(void)state;
+	s->write(s, &r, 1);
+	assert_memory_equal(taken, after_seq, strlen(after_seq));
+	own = taken + strlen(after_seq);
+	assert_string_equal(own,
+			    ",\"version\":\"0.1\",\"kernel\":\"6.18\",\"args\":[],\"hooks\":[],"
+			    "\"blind\":[],\"gap_s\":61.007}\n");
+	segment.has_gap = false;
+	r.type = RECORD_START;
+	s->write(s, &r, 2);
+	assert_null(strstr(taken, "gap_s"));
+	assert_memory_equal(taken, "\"ts\":", 5);
+	s->free(s);
+}
+
+static void test_told_again(void **state)
+{
+	struct retold retold = { .created_ns = T0 - SEC,
+				 .listening_ns = T0,
+				 .options_known = true };
+	struct record r = base(RECORD_SNAPSHOT);
+
+	(void)state;
+	r.retold = &retold;
+	want_line(&r, HEAD("snapshot") SOCK ",\"proto\":\"tcp\",\"family\":\"ipv4\"," ENDS
+					    ",\"state\":\"ESTABLISHED\"" NS WHO ",\"options\":[],"
+					    "\"created\":\"2026-11-22T23:48:23.123456789Z\","
+					    "\"listening\":\"2026-11-22T23:48:24.123456789Z\"}");
+	retold = (struct retold){ 0 };
+	want_line(&r, HEAD("snapshot") SOCK ",\"proto\":\"tcp\",\"family\":\"ipv4\"," ENDS
+					    ",\"state\":\"ESTABLISHED\"" NS WHO "}");
+}
+
 static void test_hostile_comm(void **state)
 {
 	struct ev_listen e = { .backlog = 1 };
@@ -478,6 +538,8 @@ int main(void)
 		cmocka_unit_test(test_finding),
 		cmocka_unit_test(test_process),
 		cmocka_unit_test(test_start_lost_stop),
+		cmocka_unit_test(test_log_lines),
+		cmocka_unit_test(test_told_again),
 		cmocka_unit_test(test_hostile_comm),
 	};
 

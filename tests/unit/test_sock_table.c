@@ -767,6 +767,118 @@ static void run_model(size_t max, unsigned int space, uint64_t stride)
 	sock_table__free(t);
 }
 
+/* --- told again, at the beginning of a segment --- */
+
+static struct retold retold;
+
+/* The next one is this socket, 0: there is none. */
+static void want_told(struct sock_table *t, uint64_t cookie)
+{
+	bool more = sock_table__tell_next(t, T0 + 5 * SECOND, &r, &retold);
+
+	assert_int_equal(more, cookie != 0);
+	if (!more)
+		return;
+	assert_int_equal(r.type, RECORD_SNAPSHOT);
+	assert_int_equal(r.sock->cookie, cookie);
+	assert_ptr_equal(r.retold, &retold);
+	assert_int_equal(r.fd, -1);
+}
+
+static void told_again(void **state)
+{
+	struct sock_table *t = *state;
+	union event e;
+
+	want_told(t, 0);
+	listener(t, 1, NGINX);
+	e = sample__event_of(EV_ACCEPT, 2, T0 + SECOND, NGINX, "nginx");
+	e.accept.established_ns = T0 + 7;
+	apply(t, &e);
+	apply_new(t, EV_CONNECT, 3, T0 + 9 * SECOND, CURL);
+	want_told(t, 0); /* not before begin() */
+	sock_table__tell_begin(t);
+	apply_new(t, EV_BIND, 4, T0 + 9 * SECOND, CURL); /* new: its own record tells it */
+	want_told(t, 1);
+	assert_int_equal(r.boot_ns, T0 + 5 * SECOND);
+	assert_int_equal(r.actor->proc.tgid, NGINX);
+	assert_int_equal(r.actor->uid, 33);
+	assert_int_equal(retold.listening_ns, T0);
+	assert_true(retold.options_known);
+	assert_false(sock_table__tell_first(t, 1, T0, &r, &retold));
+	assert_false(sock_table__tell_first(t, 4, T0, &r, &retold));
+	assert_false(sock_table__tell_first(t, 77, T0, &r, &retold));
+	/* its event comes before its turn */
+	assert_true(sock_table__tell_first(t, 2, T0 + 6, &r, &retold));
+	assert_int_equal(r.boot_ns, T0 + SECOND); /* its own last record's */
+	assert_int_equal(retold.established_ns, T0 + 7);
+	assert_false(retold.options_known);
+	want_told(t, 3);
+	assert_int_equal(r.boot_ns, T0 + 9 * SECOND);
+	want_told(t, 0);
+	sock_table__tell_begin(t);
+	want_told(t, 1);
+	apply_new(t, EV_CLOSE, 2, T0 + 10 * SECOND, NGINX);
+	apply_new(t, EV_BIND, 5, T0 + 10 * SECOND, CURL); /* in the place of 2 */
+	want_told(t, 3);
+	want_told(t, 4);
+	want_told(t, 0);
+}
+
+/* The acting process of a socket is its owner's, when it is told again. */
+static void told_of_the_owner(void **state)
+{
+	union event e = sample__event_of(EV_BIND, 1, T0, CURL, "curl");
+
+	e.base.sock.owner = sample__process(NGINX, "nginx");
+	apply(*state, &e);
+	sock_table__tell_begin(*state);
+	want_told(*state, 1);
+	assert_int_equal(r.actor->proc.tgid, NGINX);
+	assert_int_equal(r.actor->tid, 0);
+	assert_string_equal(r.actor->proc.comm, "nginx");
+	e = sample__event(EV_BIND, 2, T0);
+	apply(*state, &e);
+	sock_table__tell_begin(*state);
+	want_told(*state, 1);
+	want_told(*state, 2);
+	assert_null(r.actor);
+}
+
+/* Each exactly once, whatever comes and goes meanwhile. */
+static void told_exactly_once(void **state)
+{
+	static unsigned char told[3000];
+	struct sock_table *t = sock_table__new(5000);
+	unsigned int seed = 3, k;
+	uint64_t i, gone;
+
+	(void)state;
+	for (i = 1; i < 2000; i++)
+		apply_new(t, EV_BIND, i, T0, CURL);
+	for (k = 0; k < 3; k++) {
+		memset(told, 0, sizeof(told));
+		sock_table__tell_begin(t);
+		while (sock_table__tell_next(t, T0, &r, &retold)) {
+			assert_int_equal(told[r.sock->cookie]++, 0);
+			gone = 1 + (unsigned int)rand_r(&seed) % 2999;
+			if (sock_table__tell_first(t, gone, T0, &r, &retold))
+				assert_int_equal(told[gone]++, 0);
+			if (sock_table__missing(t, gone, T0, &r, &life))
+				told[gone] = told[gone] == 1 ? 0 : 9;
+			gone = 2000 + (unsigned int)rand_r(&seed) % 999;
+			if (!sock_table__since(t, gone)) {
+				apply_new(t, EV_BIND, gone, T0, CURL);
+				told[gone] = 1;
+			}
+		}
+		for (i = 1; i < 3000; i++)
+			if (sock_table__since(t, i))
+				assert_int_equal(told[i], 1);
+	}
+	sock_table__free(t);
+}
+
 static void model_with_room(void **state)
 {
 	(void)state;
@@ -837,6 +949,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(missing, setup, teardown),
 		cmocka_unit_test_setup_teardown(since, setup, teardown),
 		cmocka_unit_test_setup_teardown(holders, setup, teardown),
+		cmocka_unit_test_setup_teardown(told_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(told_of_the_owner, setup, teardown),
+		cmocka_unit_test(told_exactly_once),
 		cmocka_unit_test(the_oldest_goes_first),
 		cmocka_unit_test(an_evicted_listener_is_gone),
 		cmocka_unit_test(sizes_at_the_ends),
