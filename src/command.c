@@ -47,6 +47,21 @@ const struct command commands[] = {
 		.run = cmd_ports,
 	},
 	{
+		.name = "record",
+		.synopsis =
+			"[FILTERS] [--dir DIR] [--rotate-size SIZE] [--rotate-time T] "
+			"[--keep-size SIZE] [--keep-time T] [--sync none|seal] [--seal-every T] "
+			"[--on-full stop|drop-oldest] [--key FILE] [--no-args]",
+		.summary = "Write the audit log, for a service.",
+		.about = "The log is JSON, one object a line, the same records as trace --json, in "
+			 "segments DIR/socklife-NNNNNN.ndjson, gzipped when they are full. Seals "
+			 "in it let socklife verify prove that it is whole. SIGHUP begins a new "
+			 "segment; SIGTERM and SIGINT end it with a stop record and a last seal. "
+			 "One recorder a directory.",
+		.options = OPTS_FILTERS | OPTS_RECORDS | OPTS_LOG,
+		.run = cmd_record,
+	},
+	{
 		.name = "verify",
 		.synopsis = "[--key FILE] [--head HASH] [--json] LOG...",
 		.summary = "Prove that a log is whole, or say at which record it is not and how.",

@@ -13,8 +13,11 @@
 #include "command.h"
 #include "host.h"
 #include "live.h"
+#include "live_log.h"
 #include "log.h"
+#include "notify.h"
 #include "pipeline.h"
+#include "resync.h"
 #include "sock_table.h"
 #include "tracer.h"
 
@@ -24,11 +27,12 @@
 #define SETTLE_MS 10
 #define STEP_NS   100000 /* smaller steps of the wall clock cannot be told from noise */
 
-enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK, WATCH_CLOCK };
+enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK, WATCH_CLOCK, WATCH_LOG };
 
 struct live {
 	const struct options *options;
-	struct out *out;
+	struct out *out;      /* or: */
+	struct live_log *log; /* the audit log */
 	struct tracer *tracer;
 	struct ask *ask;
 	struct pipeline *pipeline;
@@ -54,6 +58,8 @@ static void on_event(void *arg, const void *data, size_t size)
 	pipeline__event(l->pipeline, data, size);
 }
 
+static void drain(struct live *l);
+
 /* Found after the hooks were attached, but of the time before: what they saw comes after it. */
 static void on_existing(void *arg, const void *data, size_t size)
 {
@@ -65,6 +71,9 @@ static void on_existing(void *arg, const void *data, size_t size)
 	memcpy(&e, data, sizeof(e));
 	e.base.head.boot_ns = l->attached_ns;
 	pipeline__event(l->pipeline, &e, sizeof(e));
+	/* there may be more of them than the log's queue takes at once, and what happens must not wait */
+	while (l->log && live_log__wait(l->log))
+		drain(l);
 }
 
 static void on_lost(void *arg, const struct lost *lost)
@@ -138,6 +147,13 @@ static int open_tracer(struct live *l)
 	return 0;
 }
 
+static int watch(struct live *l, int fd, int what, uint32_t flags)
+{
+	struct epoll_event e = { .events = EPOLLIN | flags, .data.u32 = what };
+
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
 static int open_pipeline(struct live *l, const struct live_config *c)
 {
 	static const char *const blind[] = { "raw", "sctp", "dccp", "udplite", "mptcp", NULL };
@@ -160,6 +176,9 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 		.out = c->out, .color = c->color, .verbose = o->verbose, .columns = c->columns
 	};
 
+	if (l->log)
+		sink.taker = live_log__taker(l->log);
+
 	host__describe(&config.start);
 	memcpy(config.start.blind, blind, sizeof(blind));
 	tracer__hooks(l->tracer, config.start.hooks, START_LIST_MAX);
@@ -170,16 +189,18 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 	if (!l->pipeline)
 		return -errno;
 	sink.wall = pipeline__wall(l->pipeline);
-	return pipeline__set_sink(l->pipeline, o->json ? sink_json__new(&sink, config.start.boot_id,
-									config.start.host) :
-							 sink_text__new(&sink));
+	return pipeline__set_sink(l->pipeline, l->log || o->json ?
+						       sink_json__new(&sink, config.start.boot_id,
+								      config.start.host) :
+						       sink_text__new(&sink));
 }
 
-static int watch(struct live *l, int fd, int what, uint32_t flags)
+static int open_log(struct live *l, const struct live_config *c)
 {
-	struct epoll_event e = { .events = EPOLLIN | flags, .data.u32 = what };
-
-	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+	if (!c->log)
+		return 0;
+	l->log = live_log__new(c->log, &l->options->log);
+	return l->log ? watch(l, live_log__fd(l->log), WATCH_LOG, 0) : -errno;
 }
 
 /* Before the child and any thread is made, so that no signal is missed. */
@@ -242,7 +263,9 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 		}
 	}
 	*exit_code = EXIT_FAILED;
-	err = open_pipeline(l, c);
+	err = open_log(l, c);
+	if (!err)
+		err = open_pipeline(l, c);
 	if (!err)
 		err = watch(l, tracer__fd(l->tracer), WATCH_RING, EPOLLONESHOT);
 	if (err) {
@@ -264,7 +287,12 @@ static void arm_ring(struct live *l)
 
 static void flush(struct live *l)
 {
-	int err = out__flush(l->out);
+	int err = 0;
+
+	if (l->log)
+		l->ended |= !live_log__step(l->log);
+	else
+		err = out__flush(l->out);
 
 	if (!err && l->capture) {
 		err = capture__flush(l->capture);
@@ -288,6 +316,8 @@ static void drain(struct live *l)
 	l->busy = n > 0;
 	if (was_busy && !l->busy)
 		arm_ring(l);
+	if (l->log)
+		live_log__publish(l->log);
 	if (pipeline__full(l->pipeline))
 		l->ended = true;
 }
@@ -302,70 +332,12 @@ static void drain_all(struct live *l)
 	while (l->busy && host__now() < limit);
 }
 
-/* What the kernel has, kept until the ring has told what it knows of the same sockets. */
-struct found {
-	struct ev_snapshot *list;
-	size_t n, room;
-};
-
-static void collect_found(void *arg, const void *data, size_t size)
+static bool drain_for_resync(void *arg)
 {
-	struct found *f = arg;
+	struct live *l = arg;
 
-	if (size != sizeof(*f->list))
-		return;
-	if (f->n == f->room) {
-		size_t room = f->room ? f->room * 2 : 1024;
-		void *list = reallocarray(f->list, room, sizeof(*f->list));
-
-		if (!list)
-			return;
-		f->list = list;
-		f->room = room;
-	}
-	memcpy(&f->list[f->n++], data, size);
-}
-
-struct dead {
-	const struct tracer *tracer;
-	uint64_t *cookies;
-	size_t n;
-};
-
-static void collect_dead(void *arg, uint64_t cookie)
-{
-	struct dead *d = arg;
-
-	if (!tracer__alive(d->tracer, cookie))
-		d->cookies[d->n++] = cookie;
-}
-
-/*
- * After a loss: a socket whose facts are gone is dead, and its close record, if it was not lost, was
- * written before they went: so it is in the ring that is drained in between. One that is alive and
- * still unknown after that has lost its records: its snapshot brings it back.
- */
-static void resync(struct live *l)
-{
-	const struct sock_table *table = pipeline__table(l->pipeline);
-	struct dead d = { .tracer = l->tracer,
-			  .cookies = calloc(sock_table__count(table) + 1, sizeof(uint64_t)) };
-	struct found f = { 0 };
-	size_t i;
-
-	if (!d.cookies)
-		return; /* l->resync stays set: tried again at the next tick */
-	sock_table__each(table, collect_dead, &d);
-	tracer__snapshot(l->tracer, SNAPSHOT_TOLD, 0, 0, collect_found, &f);
 	drain_all(l);
-	l->resync = l->busy; /* not all could be read: what is still in there is not lost */
-	for (i = 0; i < d.n && !l->resync; i++)
-		pipeline__missing(l->pipeline, d.cookies[i], host__now());
-	free(d.cookies);
-	for (i = 0; i < f.n && !l->resync; i++)
-		if (tracer__alive(l->tracer, f.list[i].base.sock.cookie))
-			pipeline__event(l->pipeline, &f.list[i], sizeof(f.list[i]));
-	free(f.list);
+	return !l->busy;
 }
 
 static void housekeeping(struct live *l)
@@ -375,7 +347,7 @@ static void housekeeping(struct live *l)
 	drain_all(l);
 	tracer__losses(l->tracer, on_lost, l);
 	if (l->resync)
-		resync(l);
+		l->resync = !resync__run(l->tracer, l->pipeline, drain_for_resync, l);
 	pipeline__tick(l->pipeline, host__now(), host__gmtoff(l->options->utc));
 }
 
@@ -431,6 +403,8 @@ static void on_signal(struct live *l)
 	while (read(l->signals, &s, sizeof(s)) == sizeof(s)) {
 		if (s.ssi_signo == SIGCHLD)
 			on_child(l);
+		else if (s.ssi_signo == SIGHUP && l->log)
+			live_log__rotate(l->log);
 		else
 			on_stop_signal(l, &s);
 	}
@@ -456,6 +430,8 @@ static int wait_ms(const struct live *l)
 
 	if (l->linger_ns)
 		return SETTLE_MS;
+	if (l->log && live_log__busy(l->log))
+		return 0;
 	if (l->busy)
 		return BATCH_MS;
 	if (!l->deadline_ns)
@@ -484,6 +460,8 @@ static void step(struct live *l)
 			break;
 		case WATCH_CLOCK:
 			on_clock(l);
+			break;
+		case WATCH_LOG: /* heard in flush() */
 			break;
 		}
 	}
@@ -527,7 +505,7 @@ static void report_losses(const struct live *l)
 	const uint64_t *lost = pipeline__losses(l->pipeline);
 	int i;
 
-	if (!l->options->json && !l->options->output)
+	if (!l->log && !l->options->json && !l->options->output)
 		return; /* the text says it itself */
 	for (i = 0; i < LOST_REASONS; i++)
 		if (lost[i])
@@ -542,20 +520,28 @@ static void report_losses(const struct live *l)
 static void drain_last(struct live *l)
 {
 	tracer__stop(l->tracer);
-	do
+	do {
 		drain(l);
-	while (l->busy && !l->err && !pipeline__full(l->pipeline));
+		while (l->log && live_log__wait(l->log))
+			;
+	} while (l->busy && !l->err && !pipeline__full(l->pipeline));
 }
 
 static int finish(struct live *l)
 {
+	if (l->log)
+		notify__send("STOPPING=1");
 	drain_last(l);
 	tracer__losses(l->tracer, on_lost, l);
+	if (l->log)
+		live_log__before_end(l->log);
 	l->ending.now_ns = host__now();
 	pipeline__end(l->pipeline, &l->ending);
 	l->ended = true;
 	flush(l);
 	report_losses(l);
+	if (l->log)
+		return live_log__end(l->log);
 	if (l->err == -EINTR) {
 		log__error("the reader of the output took no more: stopped without the rest of it");
 		return EXIT_OUTPUT;
@@ -581,12 +567,18 @@ int live__run(struct live *l)
 
 	if (o->timeout_ns)
 		l->deadline_ns = host__now() + o->timeout_ns;
+	if (l->log && (code = live_log__start(l->log, l->pipeline, l->attached_ns))) {
+		log__error("the log's writer cannot be started: %s", log__errno(code));
+		return EXIT_FAILED;
+	}
 	pipeline__start(l->pipeline, l->attached_ns);
 	follow_descendants(l);
 	if (!o->no_snapshot && tracer__snapshot(l->tracer, SNAPSHOT_NEW, 0, 0, on_existing, l))
 		log__warn(
 			"the sockets that are open already cannot be listed: going on without them");
 	flush(l);
+	if (l->log && !l->ended)
+		notify__send("READY=1");
 	if (o->command)
 		code = start_command(l);
 	while (!code && !l->ended)
@@ -603,6 +595,7 @@ void live__free(struct live *l)
 	if (!l)
 		return;
 	pipeline__free(l->pipeline);
+	live_log__free(l->log);
 	ask__free(l->ask);
 	tracer__free(l->tracer);
 	capture__close(l->capture);

@@ -10,9 +10,11 @@
 #include "sink.h"
 
 struct live;
+struct audit_log;
 
 struct live_config {
 	const struct options *options;
+	struct audit_log *log; /* record: everything goes there; else NULL, and: */
 	struct out *out;
 	bool color;
 	unsigned columns;

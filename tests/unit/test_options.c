@@ -94,7 +94,9 @@ static void assert_said(const char *first, ...)
 
 static const struct option_row *row_of(const char *name)
 {
-	for (const struct option_row *row = option_rows; row->name; row++)
+	const struct option_row *row;
+
+	for (size_t i = 0; (row = options__row(i)); i++)
 		if (!strcmp(row->name, name))
 			return row;
 	fail_msg("there is no --%s", name);
@@ -129,7 +131,12 @@ static void test_table_has_the_interface(void **state)
 		{ "capture", 0 },   { "user", 0 },     { "ring-size", 0 },   { "table-size", 0 },
 		{ "verbose", 'v' }, { "help", 'h' },   { "version", 'V' },
 	};
+	static const char *const of_record[] = { "dir",        "rotate-size", "rotate-time",
+						 "keep-size",  "keep-time",   "sync",
+						 "seal-every", "on-full",     "key",
+						 "no-args",    "pid",         "event" };
 	uint32_t trace = command__find("trace")->options;
+	uint32_t record = command__find("record")->options;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(interface); i++) {
@@ -138,18 +145,22 @@ static void test_table_has_the_interface(void **state)
 		assert_int_equal(row->letter, interface[i].letter);
 		assert_true(!row->groups || row->groups & trace);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(of_record); i++)
+		assert_true(row_of(of_record[i])->groups & record);
 }
 
 static void test_rows_are_whole(void **state)
 {
+	const struct option_row *row, *other;
+
 	(void)state;
-	for (const struct option_row *row = option_rows; row->name; row++) {
+	for (size_t i = 0; (row = options__row(i)); i++) {
 		assert_non_null(row->help);
 		assert_non_null(row->parse);
 		assert_in_range(row->section, 0, SECTIONS - 1);
 		assert_true(!row->arg == !row->fallback && !row->arg == !row->wrong);
 		assert_false(row->list && !row->arg);
-		for (const struct option_row *other = option_rows; other < row; other++) {
+		for (size_t k = 0; k < i && (other = options__row(k)); k++) {
 			assert_string_not_equal(row->name, other->name);
 			assert_true(!row->letter || row->letter != other->letter);
 		}
@@ -158,13 +169,14 @@ static void test_rows_are_whole(void **state)
 
 static void test_help_has_every_option(void **state)
 {
+	const struct option_row *row;
 	char words[128];
 
 	(void)state;
 	for (const struct command *cmd = commands; cmd->name; cmd++) {
 		help_says(cmd);
 		assert_non_null(strstr(said, cmd->name));
-		for (const struct option_row *row = option_rows; row->name; row++) {
+		for (size_t i = 0; (row = options__row(i)); i++) {
 			bool takes = !row->groups || row->groups & cmd->options;
 
 			snprintf(words, sizeof(words), " --%s %s", row->name,
@@ -238,8 +250,19 @@ static const struct sample {
 	{ "capture", "x.cap", NULL },
 	{ "ring-size", "1G", NULL },
 	{ "table-size", "67108864", NULL },
+	{ "dir", "a", NULL },
+	{ "rotate-size", "64K", NULL },
+	{ "rotate-time", "1h", NULL },
+	{ "keep-size", "10G", NULL },
+	{ "keep-time", "30d", NULL },
+	{ "sync", "none", NULL },
+	{ "sync", "seal", NULL },
+	{ "seal-every", "60s", NULL },
+	{ "on-full", "stop", NULL },
+	{ "on-full", "drop-oldest", NULL },
 	{ "key", "start.key", NULL },
 	{ "head", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", NULL },
+	{ "queue-size", "1M", NULL },
 }, bad[] = {
 	{ "pid", "0", NULL },
 	{ "pid", "4194305", NULL },
@@ -279,8 +302,17 @@ static const struct sample {
 	{ "ring-size", "2G", NULL },
 	{ "table-size", "0", NULL },
 	{ "table-size", "67108865", NULL },
+	{ "dir", "", NULL },
+	{ "rotate-size", "65535", NULL },
+	{ "rotate-time", "0s", NULL },
+	{ "keep-size", "many", NULL },
+	{ "keep-time", "30", NULL },
+	{ "sync", "always", NULL },
+	{ "seal-every", "61s", NULL },
+	{ "on-full", "drop", NULL },
 	{ "key", "", NULL },
 	{ "head", "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", NULL },
+	{ "queue-size", "1023K", NULL },
 };
 
 static void test_good_values(void **state)
@@ -320,8 +352,10 @@ static void test_bad_values(void **state)
 
 static void test_every_value_is_tried(void **state)
 {
+	const struct option_row *row;
+
 	(void)state;
-	for (const struct option_row *row = option_rows; row->name; row++) {
+	for (size_t k = 0; (row = options__row(k)); k++) {
 		size_t n_good = 0, n_bad = 0;
 
 		for (size_t i = 0; i < ARRAY_SIZE(good); i++)
@@ -351,6 +385,44 @@ static void test_defaults(void **state)
 	assert_int_equal(o.ring_size, RING_SIZE_DEFAULT);
 	assert_int_equal(PARSE("trace", "--table-size", row_of("table-size")->fallback), 0);
 	assert_int_equal(o.table_size, TABLE_SIZE_DEFAULT);
+}
+
+static void test_log_options(void **state)
+{
+	static const char *const sizes[] = { "--rotate-size", "--queue-size", "--rotate-time",
+					     "--seal-every" };
+	const struct log_options *l = &o.log;
+	struct log_options defaults;
+
+	(void)state;
+	assert_int_equal(PARSE("record", NULL), 0);
+	assert_string_equal(l->dir, "/var/log/socklife");
+	assert_true(!o.key && !l->keep_size && !l->keep_ns && !l->no_sync && !l->drop_oldest &&
+		    !l->no_args);
+	defaults = *l;
+	/* What the help prints as default is what it is. */
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		assert_int_equal(PARSE("record", sizes[i], row_of(sizes[i] + 2)->fallback), 0);
+		assert_memory_equal(l, &defaults, sizeof(*l));
+	}
+	assert_int_equal(PARSE("record", "--dir", "d", "--rotate-size", "1M", "--rotate-time", "2h",
+			       "--keep-size", "3G", "--keep-time", "4d", "--sync", "none",
+			       "--seal-every", "500ms", "--on-full", "drop-oldest", "--key", "k",
+			       "--no-args", "--queue-size", "2M", "--ring-size", "64K", "--failed"),
+			 0);
+	assert_string_equal(l->dir, "d");
+	assert_string_equal(o.key, "k");
+	assert_true(l->rotate_size == 1 << 20 && l->rotate_ns == 7200 * 1000000000ull);
+	assert_true(l->keep_size == 3ull << 30 && l->keep_ns == 345600 * 1000000000ull);
+	assert_true(l->no_sync && l->drop_oldest && l->no_args && o.records.failed);
+	assert_true(l->seal_ns == 500000000 && l->queue_size == 2 << 20 && o.ring_size == 65536);
+	assert_int_equal(PARSE("record", "--sync", "none", "--sync", "seal", "--on-full",
+			       "drop-oldest", "--on-full", "stop"),
+			 0);
+	assert_true(!l->no_sync && !l->drop_oldest);
+	assert_int_equal(PARSE("record", "x"), EXIT_USAGE);
+	assert_int_equal(PARSE("record", "--json"), EXIT_USAGE);
+	assert_int_equal(PARSE("trace", "--dir", "d"), EXIT_USAGE);
 }
 
 static void test_flags(void **state)
@@ -576,7 +648,7 @@ static void test_help_and_version(void **state)
 
 static void test_commands(void **state)
 {
-	static const char *const names[] = { "trace",  "ports", "verify", "keygen",
+	static const char *const names[] = { "trace",  "ports", "record", "verify", "keygen",
 					     "replay", "check", "help",   "version" };
 	size_t n = 0;
 
@@ -589,7 +661,7 @@ static void test_commands(void **state)
 	assert_null(command__find("tr"));
 	assert_null(command__find(""));
 	assert_string_equal(command__similar("trce"), "trace");
-	assert_null(command__similar("record"));
+	assert_string_equal(command__similar("recrod"), "record");
 	assert_null(command__similar(""));
 }
 
@@ -605,6 +677,7 @@ int main(void)
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_every_value_is_tried),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_log_options),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_filters_add),
 		cmocka_unit_test(test_values),
