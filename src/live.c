@@ -168,6 +168,7 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 		.table_size = o->table_size,
 		.count = o->count,
 		.verbose = o->verbose,
+		.no_args = o->log.no_args,
 		.detect = { .close_wait_ns = o->close_wait_ns,
 			    .chosen = o->command || o->sockets.on || o->sockets.follow },
 	};

@@ -11,9 +11,7 @@ const char *const record_names[RECORD_TYPES] = {
 	[RECORD_BIND] = "bind",     [RECORD_LISTEN] = "listen",   [RECORD_CONNECT] = "connect",
 	[RECORD_ACCEPT] = "accept", [RECORD_PEER] = "peer",       [RECORD_STATE] = "state",
 	[RECORD_CLOSE] = "close",   [RECORD_FINDING] = "finding", [RECORD_LOST] = "lost",
-	[RECORD_CLOCK] = "clock",
-	[RECORD_SEGMENT] = "segment",
-	[RECORD_STOP] = "stop",
+	[RECORD_CLOCK] = "clock",   [RECORD_SEGMENT] = "segment", [RECORD_STOP] = "stop",
 };
 
 const char *const reason_names[REASONS] = {

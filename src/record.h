@@ -126,14 +126,14 @@ struct record {
 	uint64_t boot_ns;
 	/* RECORD_SNAPSHOT to RECORD_CLOSE, and RECORD_FINDING: */
 	const struct ev_sock *sock;
-	const struct ev_actor *actor; /* NULL or proc.tgid 0: nobody known */
-	const struct ev_owner *owner; /* NULL unless another process than the actor */
-	const char *cgroup;           /* path of actor->cgroup_id, NULL: not known */
-	const char *container;        /* NULL: none */
-	const char *exe;              /* path of the actor's executable, NULL: not known */
-	uint32_t inferred;            /* INFERRED_* */
-	int error;                    /* 0 or -errno */
-	int fd;                       /* -1: not known */
+	const struct ev_actor *actor;  /* NULL or proc.tgid 0: nobody known */
+	const struct ev_owner *owner;  /* NULL unless another process than the actor */
+	const char *cgroup;            /* path of actor->cgroup_id, NULL: not known */
+	const char *container;         /* NULL: none */
+	const char *exe;               /* path of the actor's executable, NULL: not known */
+	uint32_t inferred;             /* INFERRED_* */
+	int error;                     /* 0 or -errno */
+	int fd;                        /* -1: not known */
 	const struct segment *segment; /* RECORD_START, RECORD_SEGMENT; NULL: not of an audit log */
 	const struct retold *retold; /* RECORD_SNAPSHOT of a socket that is told again, else NULL */
 	union {

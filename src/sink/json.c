@@ -581,12 +581,18 @@ static void write_stop(struct sink_json *s, const struct record *r)
 }
 
 static void (*const write_own[RECORD_TYPES])(struct sink_json *s, const struct record *r) = {
-	[RECORD_START] = write_start,       [RECORD_PROCESS] = write_process,
-	[RECORD_SNAPSHOT] = write_snapshot, [RECORD_BIND] = write_bind,
-	[RECORD_LISTEN] = write_listen,     [RECORD_CONNECT] = write_connect,
-	[RECORD_ACCEPT] = write_accept,     [RECORD_PEER] = NULL,
-	[RECORD_STATE] = write_state,       [RECORD_CLOSE] = write_close,
-	[RECORD_FINDING] = write_finding,   [RECORD_LOST] = write_lost,
+	[RECORD_START] = write_start,
+	[RECORD_PROCESS] = write_process,
+	[RECORD_SNAPSHOT] = write_snapshot,
+	[RECORD_BIND] = write_bind,
+	[RECORD_LISTEN] = write_listen,
+	[RECORD_CONNECT] = write_connect,
+	[RECORD_ACCEPT] = write_accept,
+	[RECORD_PEER] = NULL,
+	[RECORD_STATE] = write_state,
+	[RECORD_CLOSE] = write_close,
+	[RECORD_FINDING] = write_finding,
+	[RECORD_LOST] = write_lost,
 	[RECORD_CLOCK] = write_clock,
 	[RECORD_SEGMENT] = write_start, /* the rest is the writer's, who knows its number */
 	[RECORD_STOP] = write_stop,

@@ -114,6 +114,7 @@ class Log:
             record = json.loads(line)
             where = "%s, line %d" % (path, at)
             live.no_nulls(record, where)
+            live.schema.valid(record)
             equal(list(record)[:7], ["v", "seq", "ts", "boot_ns", "boot", "host", "type"], "first fields, %s" % where)
             if self.records:
                 equal(record["seq"], self.records[-1]["seq"] + 1, "seq, %s" % where)
@@ -161,13 +162,20 @@ class Log:
         return sum(r["count"] for r in self.of("lost") if r["reason"] == reason)
 
     def stands_alone(self):
-        """In each segment a socket's first record is its snapshot, or the first of its life."""
+        """
+        In each segment a socket's first record is its snapshot, or the first of its life, and a process is told
+        before its first record.
+        """
         open_before = {}
         for number, records in zip(self.numbers, self.segments):
-            told = {}
+            told, processes = {}, set()
             for record in records:
+                if record["type"] == "process":
+                    processes.add(record["proc"])
                 if record["type"] not in live.SOCKET_TYPES:
                     continue
+                for proc in (record.get("proc"), record.get("owner", {}).get("proc")):
+                    check(proc is None or proc in processes, "segment %d: %s is not told before %r", number, proc, record)
                 sock = record["sock"]
                 if sock in open_before and sock not in told:
                     equal(record["type"], "snapshot", "first record of %s in segment %d" % (sock, number))

@@ -875,15 +875,16 @@ static void processes_come_before_their_records(void **state)
 	assert_int_equal(b->seen[1].seq, 3);
 	assert_int_equal(b->asked[ASK_PROCESS], 1); /* for its parent */
 	/* a new segment of the log; another program in the same process */
-	pipeline__tell_processes_again(b->p);
+	pipeline__segment(b->p, &(struct segment){ 0 }, T0 + 6);
 	say(b, &e);
 	assert_int_equal(b->n_told, 2);
 	e.base.actor.proc.exec++;
 	say(b, &e);
 	assert_int_equal(b->n_told, 3);
 	assert_string_equal(b->told[2].exe, "");
-	WANT(b, RECORD_START, RECORD_BIND, RECORD_BIND, RECORD_BIND, RECORD_BIND, RECORD_STOP);
-	assert_int_equal(b->seen[5].stop.events[RECORD_PROCESS], 3);
+	WANT(b, RECORD_START, RECORD_BIND, RECORD_BIND, RECORD_SEGMENT, RECORD_SNAPSHOT,
+	     RECORD_BIND, RECORD_BIND, RECORD_STOP);
+	assert_int_equal(b->seen[7].stop.events[RECORD_PROCESS], 3);
 }
 
 /* An owner that does not act itself is a process of the output too. */
