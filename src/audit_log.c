@@ -7,12 +7,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 #include "audit_file.h"
-#include "audit_gzip.h"
 #include "audit_keep.h"
 #include "audit_line.h"
 #include "audit_log.h"
+#include "audit_pack.h"
 #include "host.h"
-#include "json.h"
+#include "json_fields.h"
 #include "log.h"
 
 #define SECOND       1000000000ull
@@ -20,7 +20,6 @@
 #define SEAL_RECORDS 10000
 #define SEAL_IDLE    (60 * SECOND) /* a seal without records proves life */
 #define RETRY        SECOND        /* to write, when it is not possible */
-#define PACK_RETRY   (60 * SECOND)
 #define SHARE        8 /* with drop-oldest a segment is at most this part of the file system */
 
 #define WHY(why, ...) snprintf((why)->text, sizeof((why)->text), __VA_ARGS__)
@@ -51,20 +50,13 @@ struct audit_log {
 	struct lost lost;              /* not told yet */
 	struct audit_gone gone;        /* segments that went and are not told yet */
 	bool failing;
-	uint64_t retry_ns, pack_ns; /* not before */
-	struct audit_gzip *gzip;
+	uint64_t retry_ns; /* not before */
+	struct audit_pack pack;
+	struct buf common; /* fields of lines of its own */
 	struct stamp stamp;
 };
 
 /* --- lines of its own --- */
-
-static void put_time(struct audit_log *l, struct buf *b, const char *key, int64_t ns)
-{
-	if (ns <= 0)
-		return;
-	json__key(b, key);
-	json__time(b, &l->stamp, (uint64_t)ns);
-}
 
 static int64_t wall_now(void)
 {
@@ -74,17 +66,17 @@ static int64_t wall_now(void)
 /* The common fields of the next record. */
 static void begin_line(struct audit_log *l, uint64_t boot_ns, const char *type)
 {
-	struct buf *b = &l->line;
+	struct wall wall = host__wall(true);
 
-	b->len = 0;
-	b->failed = false;
-	buf__str(b, "{\"v\":1,\"seq\":");
-	buf__u64(b, l->seq + 1);
-	put_time(l, b, "ts", (int64_t)boot_ns + host__wall(true).offset_ns);
-	json__put_u64(b, "boot_ns", boot_ns);
-	json__put_string(b, "boot", l->config.boot_id);
-	json__put_string(b, "host", l->config.host);
-	json__put_string(b, "type", type);
+	l->line.len = 0;
+	l->line.failed = false;
+	fields__head(&l->line, &l->common, &l->stamp, &wall, l->seq + 1, boot_ns, type);
+}
+
+static void put_time(struct audit_log *l, const char *key, int64_t ns)
+{
+	json__key(&l->line, key);
+	json__time(&l->line, &l->stamp, ns > 0 ? (uint64_t)ns : 0);
 }
 
 /* A whole line into the file and the chain; it is not in the batch's way, which is empty. */
@@ -111,8 +103,10 @@ static void begin_lost(struct audit_log *l, uint64_t boot_ns, enum lost_reason r
 	begin_line(l, boot_ns, record_names[RECORD_LOST]);
 	json__put_string(b, "reason", lost_names[reason]);
 	json__put_u64(b, "count", count);
-	put_time(l, b, "from", from_ns);
-	put_time(l, b, "to", to_ns);
+	if (to_ns <= 0)
+		to_ns = wall_now();
+	put_time(l, "from", from_ns > 0 ? from_ns : to_ns); /* where it is not known */
+	put_time(l, "to", to_ns);
 }
 
 static int end_lost(struct audit_log *l, bool last)
@@ -178,10 +172,7 @@ static void remove_oldest(struct audit_log *l, size_t n)
 	const struct audit_segment *s;
 
 	while (n-- && (s = audit_dir__segment(l->dir, 0))) {
-		if (l->gzip && audit_gzip__number(l->gzip) == s->number) {
-			audit_gzip__free(l->gzip);
-			l->gzip = NULL;
-		}
+		audit_pack__forget(&l->pack, s->number);
 		if (audit_dir__remove_oldest(l->dir))
 			break;
 	}
@@ -525,37 +516,12 @@ uint64_t audit_log__due(const struct audit_log *l)
 	return due;
 }
 
-/* A slice of what is left to be packed. False: there is nothing. */
 bool audit_log__pack(struct audit_log *l)
 {
-	struct audit_segment *s;
-	uint64_t size = 0;
-	size_t i = 0;
-	int ret;
+	bool more = !l->failing && audit_pack__step(&l->pack, l->dir, !l->config.options->no_sync);
 
-	while ((s = audit_dir__segment(l->dir, i)) && (s->gzipped || s->stays))
-		i++;
-	if (!s || l->failing || host__now() < l->pack_ns)
-		return false;
-	if (!l->gzip)
-		l->gzip = audit_gzip__begin(audit_dir__fd(l->dir), s->number,
-					    !l->config.options->no_sync);
-	ret = l->gzip ? audit_gzip__step(l->gzip, &size) : -errno;
-	if (ret > 0)
-		return true;
-	audit_gzip__free(l->gzip);
-	l->gzip = NULL;
-	if (!ret) {
-		s->gzipped = true;
-		s->size = size;
-		return true;
-	}
-	if (is_full(ret))
-		l->pack_ns = host__now() + PACK_RETRY;
-	else
-		s->stays = true;
-	l->status.gzip = ret;
-	return true;
+	l->status.gzip = l->pack.error;
+	return more;
 }
 
 /* --- what was there before --- */
@@ -653,7 +619,9 @@ struct audit_log *audit_log__open(const struct audit_config *c, struct audit_err
 		return NULL;
 	l->config = *c;
 	l->key_fd = l->file.fd = l->next.fd = -1;
-	l->dir = audit_dir__open(c->options->dir, why);
+	fields__common(&l->common, c->boot_id, c->host);
+	if (!l->common.failed)
+		l->dir = audit_dir__open(c->options->dir, why);
 	if (l->dir && !recover(l, why))
 		return l;
 	audit_log__free(l);
@@ -664,7 +632,7 @@ void audit_log__free(struct audit_log *l)
 {
 	if (!l)
 		return;
-	audit_gzip__free(l->gzip);
+	audit_pack__free(&l->pack);
 	if (l->next.fd >= 0) {
 		audit_file__close(&l->next);
 		remove_next(l);
@@ -674,6 +642,7 @@ void audit_log__free(struct audit_log *l)
 	audit_dir__free(l->dir);
 	buf__free(&l->batch);
 	buf__free(&l->line);
+	buf__free(&l->common);
 	if (l->key_fd >= 0)
 		close(l->key_fd);
 	free(l);
