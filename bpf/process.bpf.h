@@ -157,16 +157,17 @@ GLOBAL_FUNC int process__fill(struct ev_process *e, __u64 addr, __u32 flags)
 	return mm != NULL;
 }
 
-/* 0, or the ring was full, and that is counted. */
+/*
+ * 0, or the ring was full. That is no loss: the process is told with its next record, or asked for. Counted here,
+ * a full ring would count one record several times: for each ancestor, and again each time.
+ */
 GLOBAL_FUNC int process__emit(__u64 task, __u32 flags)
 {
 	struct ev_process *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
 	struct task_struct *current = bpf_get_current_task_btf();
 
-	if (!e) {
-		loss__count(LOST_RING);
+	if (!e)
 		return -1;
-	}
 	e->head.type = EV_PROCESS;
 	e->head.size = sizeof(*e);
 	e->head.cpu = bpf_get_smp_processor_id();
