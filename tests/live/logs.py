@@ -219,12 +219,12 @@ def flood(count, where):
 
 
 class Load:
-    """Floods one after the other until stopped."""
+    """Floods one after the other, with pauses, until stopped."""
 
-    def __init__(self, where, count=2000):
+    def __init__(self, where, count=500):
         self.stopped = False
         path = live.new_path(".facts")
-        script = "while [ ! -e \"$1\" ]; do \"$2\" %d || exit; done" % count
+        script = "while [ ! -e \"$1\" ]; do \"$2\" %d || exit; sleep 0.1; done" % count
         self.flag = live.new_path(".stop")
         self.process = subprocess.Popen(["ip", "netns", "exec", where, "sh", "-c", script, "sh", self.flag,
                                          live.program("flood")], env=dict(os.environ, TRIGGER_FACTS=path),

@@ -65,7 +65,7 @@ def test_killed():
     torn = crashes = unsealed = 0
     with netns() as where, Load(where):
         for number in range(ROUNDS):
-            if number % 10 == 0:    # another log: each round reads all of it
+            if number % 5 == 0:    # another log: each round reads all of it
                 path, crashes = live.new_path(".log"), 0
             with Recorder(path, "--rotate-size", "512K", "--seal-every", "200ms", *of_netns(where)) as recorder:
                 time.sleep(rounds.uniform(0, 0.8))
