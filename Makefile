@@ -31,7 +31,7 @@ BPF_FLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -D__TARGET_ARCH_$(ARCH) \
 	-Ivmlinux -Iinclude -Ibpf $(BPF_MULTIARCH)
 
 # Asked when first used, once: `make deps` must run where nothing is installed.
-LIBRARIES := libbpf libelf zlib libcrypto
+LIBRARIES := libbpf libelf zlib libcrypto json-c
 LIBS = $(eval LIBS := $$(shell pkg-config --libs $(LIBRARIES)))$(LIBS)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(LIBRARIES)))$(PKG_CFLAGS)
 BPF_MULTIARCH = $(eval BPF_MULTIARCH := \
@@ -104,6 +104,9 @@ $(UNIT_TESTS:%=$(1)/%): %: %.o $(UNIT_COMMON:%=$(1)/%.o) \
 endef
 $(eval $(call c_rules,$(B),socklife))
 $(eval $(call c_rules,$(B)/asan,$(B)/asan/socklife,$(SANITIZE),-asan))
+
+# The page that it has inside (.incbin, which no dependency file tells of).
+$(B)/src/report_html.o $(B)/asan/src/report_html.o: $(wildcard src/html/*)
 
 # Programs of one file: they use nothing of socklife.
 $(TRIGGERS) $(BENCHES): $(B)/%: %.c $(B)/flags
@@ -194,11 +197,11 @@ clean:
 	$(Q)rm -rf $(B) socklife
 
 # To build; to check the sources; programs that the tests trace, and what they compare with.
-PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev libssl-dev pkg-config \
+PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev libssl-dev libjson-c-dev pkg-config \
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
 	netbase jq python3 python3-jsonschema python3-fastjsonschema libbpf-tools \
-	procps util-linux tmux
+	procps util-linux tmux chromium
 
 # Their daemons must not start, now or at the next boot: RUNLEVEL=1 tells invoke-rc.d, masking tells
 # systemd. A daemon that was already there is left alone.

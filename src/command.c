@@ -62,6 +62,20 @@ const struct command commands[] = {
 		.run = cmd_record,
 	},
 	{
+		.name = "report",
+		.synopsis = "[FILTERS] [--since TIME] [--until TIME] [--socket ID] [--findings] "
+			    "[--json] [--html FILE] LOG...",
+		.summary = "Read a log: coverage, summary, lifecycles, findings, charts.",
+		.about = "LOG is a directory of record, files of one or of trace --json, or - for "
+			 "stdin; gzip or not. It first says how much of the time was watched, with "
+			 "every gap and loss. What cannot be read is named and the rest is still "
+			 "read; it exits with 1 then.",
+		.options = OPTS_FILTERS | OPTS_REPORT,
+		.min_operands = 1,
+		.max_operands = -1,
+		.run = cmd_report,
+	},
+	{
 		.name = "verify",
 		.synopsis = "[--key FILE] [--head HASH] [--json] LOG...",
 		.summary = "Prove that a log is whole, or say at which record it is not and how.",

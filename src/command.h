@@ -27,6 +27,7 @@ enum {
 #define OPTS_UTC     (1u << 5)
 #define OPTS_VERIFY  (1u << 6) /* --json, --key, --head */
 #define OPTS_LOG     (1u << 7) /* record: where and how the audit log is kept */
+#define OPTS_REPORT  (1u << 8) /* --json, and what of a log */
 
 struct command {
 	const char *name;
@@ -61,6 +62,7 @@ int cmd_replay(struct options *o);
 int cmd_check(struct options *o);
 int cmd_verify(struct options *o);
 int cmd_keygen(struct options *o);
+int cmd_report(struct options *o);
 int cmd_version(struct options *o);
 int cmd_help(struct options *o);
 

@@ -39,7 +39,8 @@ static bool takes(const struct command *cmd, const struct option_row *row)
 
 const struct option_row *options__row(size_t i)
 {
-	static const struct option_row *const tables[] = { option_rows, option_rows_log };
+	static const struct option_row *const tables[] = { option_rows, option_rows_log,
+							   option_rows_report };
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct option_row *row = tables[t]; row->name; row++)
@@ -295,6 +296,7 @@ void options__help(const struct command *cmd)
 		[SECTION_SOCKETS] = "Which sockets (all that is given must match):",
 		[SECTION_RECORDS] = "Which of their records:",
 		[SECTION_LOG] = "The log:",
+		[SECTION_REPORT] = "What of the log:",
 		[SECTION_OUTPUT] = "Output:",
 		[SECTION_TRACE] = "Tracing:",
 		[SECTION_GENERAL] = "Everywhere:",

@@ -61,6 +61,14 @@ struct log_options {
 	bool no_args;
 };
 
+/* report: what of a log. */
+struct report_options {
+	uint64_t since_ns, until_ns; /* since 1970, 0: not given */
+	uint64_t sock;               /* --socket, 0: not given */
+	const char *html;
+	bool findings;
+};
+
 struct options {
 	int verbose;
 	bool json;
@@ -83,6 +91,7 @@ struct options {
 	struct record_filter records;
 	uint64_t close_wait_ns; /* CLOSE_WAIT for so long is a leak */
 	struct log_options log;
+	struct report_options report;
 };
 
 struct command;
@@ -101,6 +110,7 @@ enum option_section {
 	SECTION_SOCKETS,
 	SECTION_RECORDS,
 	SECTION_LOG,
+	SECTION_REPORT,
 	SECTION_OUTPUT,
 	SECTION_TRACE,
 	SECTION_GENERAL,
@@ -128,7 +138,7 @@ struct option_row {
 };
 
 /* Tables of rows; each ends with a NULL name. */
-extern const struct option_row option_rows[], option_rows_log[];
+extern const struct option_row option_rows[], option_rows_log[], option_rows_report[];
 /* The i-th row of all tables, NULL after the last. */
 const struct option_row *options__row(size_t i);
 

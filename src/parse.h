@@ -16,6 +16,14 @@ int parse__unsigned(const char *s, uint64_t min, uint64_t max, uint64_t *value);
 /* "500ms" "10s" "5m" "2h" "30d", also "us". At most INT64_MAX ns, so that now + T cannot overflow. */
 int parse__duration(const char *s, uint64_t *ns);
 
+/*
+ * A moment, in ns since 1970: RFC 3339 ("2026-05-03T03:12:00Z", "+02:00"), "2026-05-03 03:12[:00]", "2026-05-03",
+ * "03:12[:00]" (of the day of `now`, also where that is still to come), "now", "today" and "yesterday" (midnight),
+ * or "-2h" (before `now`). Local time unless a zone is given; a time that the clock's change leaves out is wrong, one
+ * that it repeats is the first. Years 1970 to 2200. In parse_time.c.
+ */
+int parse__time(const char *s, uint64_t now_ns, uint64_t *ns);
+
 /* "4096" "64K" "16M" "1G": bytes, powers of 1024. */
 int parse__size(const char *s, uint64_t *bytes);
 

@@ -263,6 +263,12 @@ static const struct sample {
 	{ "key", "start.key", NULL },
 	{ "head", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", NULL },
 	{ "queue-size", "1M", NULL },
+	{ "since", "2026-05-03T03:12:00Z", NULL },
+	{ "until", "yesterday", NULL },
+	{ "socket", "89387", NULL },
+	{ "socket", "sk:15d2b", NULL },
+	{ "socket", "0xFFFFFFFFFFFFFFFF", NULL },
+	{ "html", "report.html", NULL },
 }, bad[] = {
 	{ "pid", "0", NULL },
 	{ "pid", "4194305", NULL },
@@ -313,6 +319,15 @@ static const struct sample {
 	{ "key", "", NULL },
 	{ "head", "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", NULL },
 	{ "queue-size", "1023K", NULL },
+	{ "since", "2026-02-30", NULL },
+	{ "since", "2h", NULL },
+	{ "until", "25:00", NULL },
+	{ "socket", "15d2b", NULL },
+	{ "socket", "0", NULL },
+	{ "socket", "sk:", NULL },
+	{ "socket", "sk:0", NULL },
+	{ "socket", "sk:12345678901234567", NULL },
+	{ "html", "", NULL },
 };
 
 static void test_good_values(void **state)
@@ -648,8 +663,8 @@ static void test_help_and_version(void **state)
 
 static void test_commands(void **state)
 {
-	static const char *const names[] = { "trace",  "ports", "record", "verify", "keygen",
-					     "replay", "check", "help",   "version" };
+	static const char *const names[] = { "trace",  "ports",  "record", "report", "verify",
+					     "keygen", "replay", "check",  "help",   "version" };
 	size_t n = 0;
 
 	(void)state;
