@@ -70,7 +70,7 @@ const struct command commands[] = {
 			 "stdin; gzip or not. It first says how much of the time was watched, with "
 			 "every gap and loss. What cannot be read is named and the rest is still "
 			 "read; it exits with 1 then.",
-		.options = OPTS_FILTERS | OPTS_REPORT,
+		.options = OPTS_FILTERS | OPTS_RECORDS | OPTS_REPORT,
 		.min_operands = 1,
 		.max_operands = -1,
 		.run = cmd_report,
