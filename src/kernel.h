@@ -70,6 +70,13 @@ struct netns_facts {
 	uint32_t foreign;       /* 1: not the namespace that socklife runs in */
 };
 
+/* What the audit log tells of a namespace. */
+#define RESERVED_PORTS_MAX 4096
+struct netns_settings {
+	struct netns_facts facts;
+	const char *reserved_ports; /* as the sysctl has them; NULL: none, or too many to tell */
+};
+
 /* A listener whose queue is not empty or that has dropped connections. The fullest first. */
 struct listener_queue {
 	struct ev_sock sock; /* without owner: ASK_SOCKET has it */

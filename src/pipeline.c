@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cgroup_cache.h"
+#include "netns_told.h"
 #include "pipeline.h"
 #include "processes.h"
 #include "sock_table.h"
@@ -29,6 +30,7 @@ struct pipeline {
 	bool in_log, telling; /* the open sockets, at the beginning of: */
 	struct segment segment;
 	uint64_t segment_ns;
+	struct netns_told *netns; /* NULL: not of an audit log */
 };
 
 /* The kernel's answer, and what joins it from the table. */
@@ -226,6 +228,18 @@ static void tell_processes(struct pipeline *p, const struct record *r)
 	write_process(p, r->owner, r->boot_ns);
 }
 
+static void write_with_settings(struct pipeline *p, const struct record *r)
+{
+	struct record with;
+
+	if (p->netns && r->type >= RECORD_SNAPSHOT && r->type <= RECORD_CLOSE) {
+		with = *r;
+		with.settings = netns_told__due(p->netns, r);
+		r = &with;
+	}
+	p->sink->write(p->sink, r, ++p->seq);
+}
+
 static void write_record(struct pipeline *p, const struct record *r)
 {
 	const struct record_filter *f = &p->config.filter;
@@ -240,7 +254,7 @@ static void write_record(struct pipeline *p, const struct record *r)
 		return;
 	if (is_event(r->type))
 		p->shown++;
-	p->sink->write(p->sink, r, ++p->seq);
+	write_with_settings(p, r);
 }
 
 /* `actor` becomes the record's: a copy that has what is known of its program, for the detectors. */
@@ -312,6 +326,7 @@ void pipeline__free(struct pipeline *p)
 	if (p->sink)
 		p->sink->free(p->sink);
 	detect__free(p->detect);
+	netns_told__free(p->netns);
 	processes__free(p->processes);
 	cgroup_cache__free(p->cgroups);
 	sock_table__free(p->table);
@@ -378,7 +393,7 @@ static void tell_again(struct pipeline *p, struct record *r)
 		return;
 	complete(p, r, &actor);
 	tell_processes(p, r);
-	p->sink->write(p->sink, r, ++p->seq);
+	write_with_settings(p, r);
 }
 
 /* While a segment's open sockets are being told: this one's turn comes with its next record. */
@@ -405,6 +420,10 @@ void pipeline__segment(struct pipeline *p, const struct segment *s, uint64_t now
 	p->segment = *s;
 	r.boot_ns = p->segment_ns = p->now_ns;
 	sock_table__tell_begin(p->table);
+	if (!p->netns)
+		p->netns = netns_told__new(&p->kernel);
+	if (p->netns)
+		netns_told__begin(p->netns);
 	processes__tell_again(p->processes);
 	p->sink->write(p->sink, &r, ++p->seq);
 }

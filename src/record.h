@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include "events.h"
 
+struct netns_settings;
+
 /* From CLOCK_BOOTTIME to the wall: what the pipeline knows of it. Recorded in captures. */
 struct wall {
 	int64_t offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
@@ -136,6 +138,7 @@ struct record {
 	int fd;                        /* -1: not known */
 	const struct segment *segment; /* RECORD_START, RECORD_SEGMENT; NULL: not of an audit log */
 	const struct retold *retold; /* RECORD_SNAPSHOT of a socket that is told again, else NULL */
+	const struct netns_settings *settings; /* of its namespace; NULL: not told with this record */
 	union {
 		const struct ev_bind *bind;
 		const struct ev_listen *listen;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include "json_fields.h"
+#include "kernel.h"
 #include "log.h"
 #include "sink.h"
 
@@ -598,6 +599,26 @@ static void (*const write_own[RECORD_TYPES])(struct sink_json *s, const struct r
 	[RECORD_STOP] = write_stop,
 };
 
+/* Names and meanings as those of `netns` in `ports --json`. */
+static void put_settings(struct buf *b, const struct netns_settings *s)
+{
+	if (!s)
+		return;
+	json__key(b, "settings");
+	json__open(b, '{');
+	if (!s->facts.foreign)
+		json__put_bool(b, "own", true);
+	json__put_u64(b, "range_low", s->facts.range_low);
+	json__put_u64(b, "range_high", s->facts.range_high);
+	json__put_u64(b, "reserved", s->facts.reserved);
+	if (s->reserved_ports)
+		json__put_string(b, "reserved_ports", s->reserved_ports);
+	json__put_u64(b, "max_time_wait", s->facts.max_time_wait);
+	json__put_u64(b, "tw_reuse", s->facts.tw_reuse);
+	json__put_u64(b, "unprivileged_start", s->facts.unprivileged_start);
+	json__close(b, '}');
+}
+
 /* --- the sink --- */
 
 static void sink_json__write(struct sink *sink, const struct record *r, uint64_t seq)
@@ -618,6 +639,7 @@ static void sink_json__write(struct sink *sink, const struct record *r, uint64_t
 		write_own[r->type](s, r);
 	if (r->error && r->type != RECORD_FINDING)
 		json__put_string(b, "error", log__errno(r->error));
+	put_settings(b, r->settings);
 	put_inferred(b, r->inferred);
 	buf__put(b, "}\n", 2);
 	if (s->config.taker)
