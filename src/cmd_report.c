@@ -9,13 +9,12 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "audit_reader.h"
+#include "audit_tell.h"
 #include "command.h"
 #include "log.h"
 #include "report.h"
 #include "report_life.h"
 
-#define MESSAGES_MAX 10
 #define LINES_A_LOOK 4096
 #define PROGRESS_NS  200000000ull
 #define WHY_MAX      160
@@ -27,85 +26,11 @@ struct job {
 	struct report report;
 	struct report_life *life; /* --socket, else NULL */
 	const char *file;         /* that the last line was in */
-	uint64_t lines, messages;
+	struct audit_tell tell;
+	uint64_t lines;
 	bool progress, shown;
 	uint64_t started_ns, shown_ns;
 };
-
-/* --- messages --- */
-
-static void say(struct job *j, const char *file, uint64_t line, const char *why)
-{
-	struct buf b = { 0 };
-
-	if (j->messages++ >= MESSAGES_MAX)
-		return;
-	if (j->shown)
-		fputs("\r\033[K", stderr);
-	j->shown = false;
-	buf__safe(&b, file, strlen(file), false);
-	buf__char(&b, '\0');
-	if (line)
-		log__warn("%s, line %llu: %s", b.failed ? "?" : b.data, (unsigned long long)line,
-			  why);
-	else
-		log__warn("%s: %s", b.failed ? "?" : b.data, why);
-	buf__free(&b);
-}
-
-static void on_problem(struct job *j, const struct audit_problem *p)
-{
-	switch (p->error) {
-	case -EFBIG:
-		j->report.bad_lines++;
-		say(j, p->file, p->line, "longer than 16 MB, left out");
-		return;
-	case -EBADMSG:
-		say(j, p->file, p->line,
-		    "the gzip is damaged here, the rest of this file is left out");
-		break;
-	case -ENODATA:
-		say(j, p->file, p->line,
-		    "the gzip is cut off here, the rest of this file is left out");
-		break;
-	case -ENOMSG:
-		say(j, p->file, 0, "a directory without segments of an audit log, left out");
-		break;
-	default: {
-		char why[64];
-
-		snprintf(why, sizeof(why), "cannot be read: %s", log__errno(p->error));
-		say(j, p->file, 0, why);
-	}
-	}
-	j->report.bad_files++;
-}
-
-static void on_bad_line(struct job *j, const struct audit_line *line, const char *why)
-{
-	char text[WHY_MAX + 64];
-
-	if (line->torn) {
-		j->report.torn++;
-		say(j, line->file, line->line, "the file ends inside this line, left out");
-		return;
-	}
-	j->report.bad_lines++;
-	snprintf(text, sizeof(text), "%s, left out", why);
-	say(j, line->file, line->line, text);
-}
-
-static void name_others(struct job *j)
-{
-	size_t i;
-
-	for (i = 0; audit_reader__other(j->reader, i); i++)
-		log__warn("%s: not part of the log, not looked at",
-			  audit_reader__other(j->reader, i));
-	if (audit_reader__others(j->reader) > i)
-		log__warn("%zu more files that are not part of the log, not looked at",
-			  audit_reader__others(j->reader) - i);
-}
 
 /* --- progress --- */
 
@@ -191,7 +116,7 @@ static void on_line(struct job *j, const struct audit_line *line)
 	if (!wanted(j, line, &looked))
 		return;
 	if (report_reader__parse(j->parser, line->data, line->len, &rec, why, sizeof(why))) {
-		on_bad_line(j, line, why);
+		audit_tell__bad_line(&j->tell, line, why);
 		return;
 	}
 	if (!looked && !report__look(&j->report, rec.type, rec.seq, rec.ts_ns, rec.boot,
@@ -211,7 +136,7 @@ static void read_all(struct job *j)
 
 	while ((ret = audit_reader__next(j->reader, &line, &problem))) {
 		if (ret < 0)
-			on_problem(j, &problem);
+			audit_tell__problem(&j->tell, &problem);
 		else
 			on_line(j, &line);
 		if (j->progress && !(++j->lines % LINES_A_LOOK))
@@ -219,9 +144,10 @@ static void read_all(struct job *j)
 	}
 	end_progress(j);
 	report__end(&j->report);
-	if (j->messages > MESSAGES_MAX)
-		log__warn("and %llu more that could not be read, left out",
-			  (unsigned long long)(j->messages - MESSAGES_MAX));
+	j->report.bad_lines = j->tell.bad_lines;
+	j->report.bad_files = j->tell.bad_files;
+	j->report.torn = j->tell.torn;
+	audit_tell__rest(&j->tell);
 }
 
 /* --- the answer --- */
@@ -281,7 +207,7 @@ static int run(struct job *j)
 		log__error("out of memory");
 		return EXIT_FAILED;
 	}
-	name_others(j);
+	audit_tell__others(j->reader);
 	read_all(j);
 	return answer(j);
 }
@@ -301,6 +227,7 @@ int cmd_report(struct options *o)
 	}
 	j = (struct job){ .options = o,
 			  .progress = isatty(STDERR_FILENO) && getenv("TERM"),
+			  .tell.on_line = &j.shown,
 			  .started_ns = now_ns() };
 	code = run(&j);
 	report_life__free(j.life);
