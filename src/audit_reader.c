@@ -561,6 +561,18 @@ int audit_reader__next(struct audit_reader *r, struct audit_line *line,
 	return ret;
 }
 
+size_t audit_reader__files(const struct audit_reader *r)
+{
+	return r->n_files;
+}
+
+void audit_reader__go_to(struct audit_reader *r, size_t i)
+{
+	if (r->file)
+		close_file(r);
+	r->next_file = i;
+}
+
 void audit_reader__free(struct audit_reader *r)
 {
 	if (!r)

@@ -41,6 +41,10 @@ struct audit_reader *audit_reader__new(char *const *paths, size_t n);
 /* 1: a line, 0: the end, -1: a problem; call it again after one. */
 int audit_reader__next(struct audit_reader *r, struct audit_line *line,
 		       struct audit_problem *problem);
+/* Files in the order in which they are read, a directory that has none included. */
+size_t audit_reader__files(const struct audit_reader *r);
+/* Goes on with the first line of file i, from 0, also back. Not with "-" among them. */
+void audit_reader__go_to(struct audit_reader *r, size_t i);
 /* How far it is, for a progress bar: bytes as they lie on the disk. *total 0: not known (stdin). */
 void audit_reader__progress(const struct audit_reader *r, uint64_t *done, uint64_t *total);
 /* Files in the directories that are not part of the log: the i-th, NULL after the last (at most 16). */

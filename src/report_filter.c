@@ -141,16 +141,16 @@ static bool has_part(const char *path, const char *part)
 	return false;
 }
 
-static bool match_cgroup(const struct socket_filter *s, const struct report_record *r)
+bool report_filter__cgroup(const struct socket_filter *s, const char *cgroup, const char *container)
 {
-	for (size_t i = 0; r->cgroup && i < s->n_cgroups; i++)
-		if (below(r->cgroup, s->cgroups[i]))
+	for (size_t i = 0; cgroup && i < s->n_cgroups; i++)
+		if (below(cgroup, s->cgroups[i]))
 			return true;
-	for (size_t i = 0; r->cgroup && i < s->n_units; i++)
-		if (has_part(r->cgroup, s->units[i]))
+	for (size_t i = 0; cgroup && i < s->n_units; i++)
+		if (has_part(cgroup, s->units[i]))
 			return true;
-	for (size_t i = 0; r->container && i < s->n_containers; i++)
-		if (!strncmp(r->container, s->containers[i], strlen(s->containers[i])))
+	for (size_t i = 0; container && i < s->n_containers; i++)
+		if (!strncmp(container, s->containers[i], strlen(s->containers[i])))
 			return true;
 	return false;
 }
@@ -199,7 +199,7 @@ static bool match_process(const struct report_filter *f, const struct report_rec
 		return false;
 	if (s->on & FILTER_UID && !match_uid(s, r))
 		return false;
-	return !(s->on & FILTER_CGROUP) || match_cgroup(s, r);
+	return !(s->on & FILTER_CGROUP) || report_filter__cgroup(s, r->cgroup, r->container);
 }
 
 /* The address that a bind() asked for counts, also where it was refused. */

@@ -20,6 +20,9 @@ void report_filter__process(struct report_filter *f, const struct report_record 
 bool report_filter__match(const struct report_filter *f, const struct report_record *r);
 /* Of an admitted socket's: is this record wanted? */
 bool report_filter__wants(const struct report_filter *f, const struct report_record *r);
+/* Do --cgroup, --unit and --container mean a process in this cgroup? NULL: not known, or none. */
+bool report_filter__cgroup(const struct socket_filter *s, const char *cgroup,
+			   const char *container);
 void report_filter__free(struct report_filter *f);
 
 #endif

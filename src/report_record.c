@@ -70,10 +70,16 @@ static const struct field fields[] = {
 	{ "rport", FIELD(rport), 0, PORT, ON(LOG_PEER) },
 	{ "state", FIELD(state), 0, STRING, 0 },
 	{ "netns", FIELD(netns), 0, NUMBER, 0 },
+	{ "netns_cookie", FIELD(netns_cookie), 0, DECIMAL, 0 },
+	{ "inode", FIELD(inode), 0, NUMBER, 0 },
+	{ "ifindex", FIELD(ifindex), 0, NUMBER, 0 },
+	{ "fd", FIELD(fd), FIELD(has_fd), NUMBER, 0 },
 	{ "proc", FIELD(proc), 0, STRING, ON(LOG_PROCESS) },
 	{ "pid", FIELD(pid), 0, NUMBER, ON(LOG_PROCESS) },
 	{ "comm", FIELD(comm), 0, STRING, ON(LOG_PROCESS) },
 	{ "uid", FIELD(uid), FIELD(has_uid), NUMBER, 0 },
+	{ "user", FIELD(user), 0, STRING, 0 },
+	{ "nspid", FIELD(nspid), 0, NUMBER, 0 },
 	{ "cgroup", FIELD(cgroup), 0, STRING, 0 },
 	{ "container", FIELD(container), 0, STRING, 0 },
 	{ "owner", FIELD(owner), 0, OBJECT, 0 },
@@ -83,6 +89,7 @@ static const struct field fields[] = {
 	{ "queue_us", FIELD(queue_us), FIELD(has_queue), NUMBER, 0 },
 	{ "abandoned", FIELD(abandoned), 0, BOOL, 0 },
 	{ "auto", FIELD(automatic), 0, BOOL, 0 },
+	{ "syn_sent", FIELD(syn_sent), 0, BOOL, 0 },
 	{ "backlog", FIELD(backlog), 0, NUMBER, ON(LOG_LISTEN) },
 	{ "listener", FIELD(listener), 0, STRING, 0 },
 	{ "req_addr", FIELD(req_addr), 0, STRING, 0 },
@@ -130,6 +137,7 @@ static const struct field fields[] = {
 	{ "segment", FIELD(segment), 0, NUMBER, ON(LOG_SEGMENT) },
 	{ "args", FIELD(args), 0, ARRAY, 0 },
 	{ "parents", FIELD(parents), 0, ARRAY, 0 },
+	{ "settings", FIELD(settings), 0, OBJECT, 0 },
 };
 _Static_assert(ARRAY_SIZE(fields) <= 96, "the bits of `seen`");
 

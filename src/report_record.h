@@ -46,13 +46,14 @@ struct report_record {
 	const char *ts, *boot, *host;
 	uint64_t sock; /* 0: none */
 	const char *proto, *family, *laddr, *raddr, *state;
-	uint64_t lport, rport, netns;
+	uint64_t lport, rport, netns, netns_cookie, inode, ifindex, fd;
 	const char *proc, *comm, *cgroup, *container;
-	uint64_t pid, uid;
-	bool has_uid;
+	const char *user;
+	uint64_t pid, uid, nspid;
+	bool has_uid, has_fd;
 	struct json_object *owner, *options;
 	const char *error;
-	bool has_latency, has_queue, abandoned, automatic;
+	bool has_latency, has_queue, abandoned, automatic, syn_sent;
 	uint64_t latency_us, queue_us, backlog;
 	const char *listener, *req_addr;
 	uint64_t req_port;
@@ -72,7 +73,7 @@ struct report_record {
 	double gap_s;
 	const char *version, *kernel, *exe;
 	uint64_t ppid, segment;
-	struct json_object *args, *parents, *findings;
+	struct json_object *args, *parents, *findings, *settings;
 };
 
 struct report_reader;

@@ -145,15 +145,12 @@ ssize_t sysctl__reserved_list(char **list)
 	return n;
 }
 
-/* "80,1000-1010,5000" */
-int sysctl__reserved_ports(struct port_set *set)
+void sysctl__parse_ports(struct port_set *set, const char *list)
 {
 	unsigned long low, high;
-	char *list = NULL, *at, *end;
-	ssize_t n = sysctl__reserved_list(&list);
+	const char *at;
+	char *end;
 
-	if (n < 0)
-		return n;
 	for (at = list; *at; at = *end == ',' ? end + 1 : end) {
 		low = high = strtoul(at, &end, 10);
 		if (end == at)
@@ -163,6 +160,16 @@ int sysctl__reserved_ports(struct port_set *set)
 		for (; low <= high && low <= UINT16_MAX; low++)
 			port_set__add(set, low);
 	}
+}
+
+int sysctl__reserved_ports(struct port_set *set)
+{
+	char *list = NULL;
+	ssize_t n = sysctl__reserved_list(&list);
+
+	if (n < 0)
+		return n;
+	sysctl__parse_ports(set, list);
 	free(list);
 	return 0;
 }

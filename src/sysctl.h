@@ -25,6 +25,8 @@ struct port_set {
 
 /* net.ipv4.ip_local_reserved_ports as text in *list, to be freed. Its length or -errno. */
 ssize_t sysctl__reserved_list(char **list);
+/* Adds what such a list has, "80,1000-1010,5000". */
+void sysctl__parse_ports(struct port_set *set, const char *list);
 /* Adds what is in it. 0 or -errno. */
 int sysctl__reserved_ports(struct port_set *set);
 void port_set__add(struct port_set *set, uint16_t port);
