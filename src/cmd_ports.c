@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * cmd_ports.c - who holds which port now, and what is left of the ephemeral ones. No tracing.
+ * cmd_ports.c - who holds which port now, or held it then by a log, and what is left of the ephemeral ones.
+ * No tracing.
  */
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ask.h"
@@ -17,21 +21,64 @@
 #include "output.h"
 #include "parse.h"
 #include "ports_collect.h"
+#include "ports_past.h"
 #include "ports_print.h"
 
-static int take_port(const struct options *o, uint16_t *port)
+static int check_no_logs(const struct options *o)
 {
-	uint64_t n = 0;
+	if (!o->n_operands)
+		return 0;
+	log__error("ports: unexpected '%s': give one PORT; a log is read with --at TIME",
+		   o->operands[0]);
+	return EXIT_USAGE;
+}
 
-	if (o->n_operands && parse__unsigned(o->operands[0], 1, UINT16_MAX, &n)) {
-		log__error(
-			"ports: '%s' is not a port: give one number from 1 to 65535, or --port N-M "
-			"for several",
-			o->operands[0]);
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* Two logs would be two answers. */
+static int check_logs(const struct options *o)
+{
+	if (!o->n_operands) {
+		log__error("ports: --at: no log: give a directory of record, files of one, or -");
 		return EXIT_USAGE;
 	}
-	*port = n;
+	for (int i = 0; i < o->n_operands && o->n_operands > 1; i++)
+		if (is_directory(o->operands[i]) || !strcmp(o->operands[i], "-")) {
+			log__error("ports: --at: '%s' is a log, and there are others: give one",
+				   o->operands[i]);
+			return EXIT_USAGE;
+		}
 	return 0;
+}
+
+static bool is_number(const char *s)
+{
+	return *s && !s[strspn(s, "0123456789")];
+}
+
+/* PORT; with --at only where it is a number, and then the logs. */
+static int take_operands(struct options *o, uint16_t *port)
+{
+	bool past = o->report.at_ns;
+	uint64_t n = 0;
+
+	if (o->n_operands && (!past || is_number(o->operands[0]))) {
+		if (parse__unsigned(o->operands[0], 1, UINT16_MAX, &n)) {
+			log__error("ports: '%s' is not a port: give one number from 1 to 65535, "
+				   "or --port N-M for several%s",
+				   o->operands[0], past ? "; a log of that name as ./NAME" : "");
+			return EXIT_USAGE;
+		}
+		o->operands++;
+		o->n_operands--;
+	}
+	*port = (uint16_t)n;
+	return past ? check_logs(o) : check_no_logs(o);
 }
 
 static void follow(void *arg, uint32_t pid)
@@ -62,34 +109,23 @@ static int finish(const struct output *output, const struct options *o)
 	return EXIT_OUTPUT;
 }
 
-static void print(const struct options *o, const struct ports *p, uint16_t port, uint64_t now_ns,
-		  const struct output *output)
+/* `c` has what the source of the model tells; the rest is the same for both. */
+static void print_model(const struct options *o, const struct ports *p, uint16_t port,
+			struct ports_print c, const struct output *output)
 {
-	const struct wall wall = host__wall(o->utc);
 	struct services *services = services__new();
-	struct ports_print c = { .ports = p,
-				 .services = services,
-				 .out = output->out,
-				 .wall = &wall,
-				 .now_ns = now_ns,
-				 .port = port,
-				 .filter = &o->sockets,
-				 .uid = geteuid(),
-				 .privileged = may_bind_privileged(),
-				 .color = output->color,
-				 .columns = output->columns };
-	char user[32] = "";
-	struct start host;
 
 	if (!services) {
 		out__fail(output->out, -ENOMEM);
 		return;
 	}
-	host__describe(&host);
-	c.boot_id = host.boot_id;
-	c.host = host.host;
-	ask__user_name(c.uid, user, sizeof(user) - 1);
-	c.user = user;
+	c.ports = p;
+	c.services = services;
+	c.out = output->out;
+	c.port = port;
+	c.filter = &o->sockets;
+	c.color = output->color;
+	c.columns = output->columns;
 	if (o->json)
 		ports_json__print(&c);
 	else
@@ -97,18 +133,99 @@ static void print(const struct options *o, const struct ports *p, uint16_t port,
 	services__free(services);
 }
 
-int cmd_ports(struct options *o)
+static void print_now(const struct options *o, const struct ports *p, uint16_t port,
+		      uint64_t now_ns, const struct output *output)
 {
-	struct ports_config config = { .filter = &o->sockets };
+	const struct wall wall = host__wall(o->utc);
+	char user[32] = "";
+	struct start host;
+	struct ports_print c = { .wall = &wall,
+				 .now_ns = now_ns,
+				 .uid = geteuid(),
+				 .privileged = may_bind_privileged() };
+
+	host__describe(&host);
+	c.boot_id = host.boot_id;
+	c.host = host.host;
+	ask__user_name(c.uid, user, sizeof(user) - 1);
+	c.user = user;
+	print_model(o, p, port, c, output);
+}
+
+/* How far the wall was from UTC then, by the rules of this machine. */
+static int32_t gmtoff_at(uint64_t ns, bool utc)
+{
+	const time_t seconds = (time_t)(ns / 1000000000);
+	struct tm tm;
+
+	return utc || !localtime_r(&seconds, &tm) ? 0 : (int32_t)tm.tm_gmtoff;
+}
+
+static void print_past(const struct options *o, const struct ports *p, uint16_t port,
+		       const struct past_read *at, const struct output *output)
+{
+	const struct wall wall = { .offset_ns = at->covered ? past__offset_ns(at->past) :
+							      (int64_t)at->at_ns,
+				   .gmtoff_s = gmtoff_at(at->at_ns, o->utc) };
+	const struct ports_print c = { .now_ns = at->at_ns - (uint64_t)wall.offset_ns,
+				       .wall = &wall,
+				       .at = at,
+				       .boot_id = at->boot,
+				       .host = at->host };
+
+	print_model(o, p, port, c, output);
+}
+
+static int answer_past(const struct options *o, uint16_t port, struct past_read *r)
+{
+	struct ports *p = ports_past__read(r, port);
+	struct output output;
+	int code;
+
+	if (!p) {
+		log__error("out of memory");
+		return EXIT_FAILED;
+	}
+	if (!r->records) {
+		log__error("ports: no records of socklife in what was given");
+		ports__free(p);
+		return EXIT_FAILED;
+	}
+	code = output__open(&output, o);
+	if (!code) {
+		output__begin(&output);
+		print_past(o, p, port, r, &output);
+		code = finish(&output, o);
+		output__close(&output);
+	}
+	ports__free(p);
+	return code || (r->covered && !r->tell.bad_lines && !r->tell.bad_files) ? code :
+										  EXIT_FAILED;
+}
+
+static int ports_then(struct options *o, uint16_t port)
+{
+	struct past_read r = { .at_ns = o->report.at_ns,
+			       .filter = &o->sockets,
+			       .logs = o->operands,
+			       .n_logs = (size_t)o->n_operands };
+	int code;
+
+	signal(SIGPIPE, SIG_IGN);
+	code = answer_past(o, port, &r);
+	past_read__free(&r);
+	return code;
+}
+
+static int ports_now(struct options *o, uint16_t port)
+{
+	struct ports_config config = { .filter = &o->sockets, .port = port };
 	struct tracer_error why = { 0 };
 	uint64_t now_ns = host__now();
 	struct output output;
 	struct ports *p;
-	int code = take_port(o, &config.port);
+	int code = output__open(&output, o);
 
-	if (code)
-		return code;
-	code = output__open(&output, o);
 	if (code)
 		return code;
 	signal(SIGPIPE, SIG_IGN);
@@ -122,10 +239,20 @@ int cmd_ports(struct options *o)
 		if (p->incomplete || p->diag_incomplete)
 			log__warn("out of memory: not all sockets are shown");
 		output__begin(&output);
-		print(o, p, config.port, now_ns, &output);
+		print_now(o, p, config.port, now_ns, &output);
 		code = finish(&output, o);
 	}
 	ports__free(p);
 	output__close(&output);
 	return code;
+}
+
+int cmd_ports(struct options *o)
+{
+	uint16_t port;
+	int code = take_operands(o, &port);
+
+	if (code)
+		return code;
+	return o->report.at_ns ? ports_then(o, port) : ports_now(o, port);
 }

@@ -30,7 +30,7 @@ const struct command commands[] = {
 	},
 	{
 		.name = "ports",
-		.synopsis = "[PORT] [FILTERS] [--json] [-o FILE] [--utc]",
+		.synopsis = "[PORT] [FILTERS] [--json] [-o FILE] [--utc] [--at TIME LOG...]",
 		.summary = "Show who holds which port, and what is left of the ephemeral ports.",
 		.about =
 			"Every port in use in every network namespace, also those that are only "
@@ -41,9 +41,13 @@ const struct command commands[] = {
 			"namespace, and the local addresses and destinations that have used most of "
 			"them. With PORT: all about it, and whether a bind() to it would succeed now "
 			"for a plain socket, with SO_REUSEADDR, and with SO_REUSEPORT. Nothing is "
-			"traced, and nothing is tried.",
-		.options = OPTS_FILTERS | OPTS_OUTPUT | OPTS_UTC,
-		.max_operands = 1,
+			"traced, and nothing is tried. With --at: how it was at that time, as an audit "
+			"log has it, for which no privilege is needed. LOG is a directory of record, "
+			"files of one log, or - for stdin; gzip or not. A first operand that is a "
+			"number is PORT (a file of that name: ./80). Where nothing was recorded at "
+			"that time, it says 'not covered' and exits with 1.",
+		.options = OPTS_FILTERS | OPTS_OUTPUT | OPTS_UTC | OPTS_AT,
+		.max_operands = -1,
 		.run = cmd_ports,
 	},
 	{

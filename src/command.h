@@ -28,6 +28,7 @@ enum {
 #define OPTS_VERIFY  (1u << 6) /* --json, --key, --head */
 #define OPTS_LOG     (1u << 7) /* record: where and how the audit log is kept */
 #define OPTS_REPORT  (1u << 8) /* --json, and what of a log */
+#define OPTS_AT      (1u << 9) /* --at */
 
 struct command {
 	const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * option_rows_report.c - the options of `report`: which part of a log, in which form.
+ * option_rows_report.c - the options of `report`, and of `ports` for a log: which part of it, in which form.
  */
 #include <errno.h>
 #include <string.h>
@@ -71,6 +71,15 @@ const struct option_row option_rows_report[] = {
 	  .section = SECTION_REPORT,
 	  .groups = OPTS_REPORT,
 	  .field = offsetof(struct options, report.until_ns),
+	  .parse = set_time },
+	{ .name = "at",
+	  .arg = "TIME",
+	  .fallback = "now",
+	  .help = "how it was at this time, from LOG: RFC 3339, 2026-05-03 03:12, 03:12, yesterday or -2h",
+	  .wrong = WRONG_MOMENT,
+	  .section = SECTION_REPORT,
+	  .groups = OPTS_AT,
+	  .field = offsetof(struct options, report.at_ns),
 	  .parse = set_time },
 	{ .name = "socket",
 	  .arg = "ID",

@@ -61,9 +61,10 @@ struct log_options {
 	bool no_args;
 };
 
-/* report: what of a log. */
+/* report, and ports --at: what of a log. */
 struct report_options {
 	uint64_t since_ns, until_ns; /* since 1970, 0: not given */
+	uint64_t at_ns;              /* the same */
 	uint64_t sock;               /* --socket, 0: not given */
 	const char *html;
 	bool findings;

@@ -10,8 +10,6 @@
 
 #include "json.h"
 
-#define PRIVILEGED_END 1024
-
 const char *const ports_role_names[] = {
 	[PORTS_LISTENER] = "listener", [PORTS_IDLE] = "idle",     [PORTS_DATAGRAM] = "datagram",
 	[PORTS_SERVER] = "server",     [PORTS_CLIENT] = "client",
@@ -152,6 +150,39 @@ void ports__add_snapshot(struct ports *p, const struct ev_snapshot *e)
 		new->sock.proto = IPPROTO_TCP;
 }
 
+uint32_t ports__add_process(struct ports *p, const struct ports_process *process)
+{
+	struct ports_process *new =
+		add(&p->processes, &p->n_processes, &p->room_processes, sizeof(*new));
+
+	if (!new)
+		return PORTS_NONE;
+	*new = *process;
+	return p->n_processes - 1;
+}
+
+bool ports__add_told(struct ports *p, const struct ports_sock *told, uint32_t process, int32_t fd)
+{
+	struct ports_use *use = NULL;
+	struct ports_sock *new;
+
+	if (!told->time_wait && !holds_port(&told->sock))
+		return true;
+	if (process != PORTS_NONE)
+		use = add(&p->uses, &p->n_uses, &p->room_uses, sizeof(*use));
+	new = add(&p->socks, &p->n_socks, &p->room_socks, sizeof(*new));
+	if (!new || (process != PORTS_NONE && !use)) {
+		p->n_socks -= new != NULL;
+		return false;
+	}
+	if (use)
+		*use = (struct ports_use){ .process = process, .fd = fd, .next = PORTS_NONE };
+	*new = *told;
+	new->uses = use ? p->n_uses - 1 : PORTS_NONE;
+	new->listener = PORTS_NONE;
+	return true;
+}
+
 /* --- joining --- */
 
 /* Cookies, or inode numbers, to indexes of socks: open addressing, a power of two with room to spare. */
@@ -214,7 +245,8 @@ static void join_processes(struct ports *p, struct index *x)
 		uint32_t *slot = index__slot(x, p, s->sock.cookie);
 
 		if (*slot != PORTS_NONE) {
-			add_use(p, &p->socks[*slot], s->uses);
+			if (s->uses != PORTS_NONE)
+				add_use(p, &p->socks[*slot], s->uses);
 			continue;
 		}
 		*slot = kept;
@@ -351,7 +383,7 @@ static uint32_t add_hidden_netns(struct ports *p, const struct ev_sock *s)
 /* Gives every socket the index of its namespace in the sorted list, and its numbers. */
 static void settle_netns(struct ports *p)
 {
-	uint32_t last = PORTS_NONE;
+	uint32_t last = PORTS_NONE, found = 0;
 	size_t i;
 
 	for (i = 0; i < p->n_socks; i++) {
@@ -360,9 +392,10 @@ static void settle_netns(struct ports *p)
 		if (s->in_diag) {
 			s->sock.netns = p->netns[s->netns].ref.inode;
 			s->sock.netns_cookie = p->netns[s->netns].ref.cookie;
-		} else if (find_netns(p, s->sock.netns) == PORTS_NONE) {
+		} else if (s->sock.netns != found && find_netns(p, s->sock.netns) == PORTS_NONE) {
 			add_hidden_netns(p, &s->sock);
 		}
+		found = s->sock.netns;
 	}
 	qsort(p->netns, p->n_netns, sizeof(*p->netns), netns__compare);
 	for (i = 0; i < p->n_socks; i++) {

@@ -16,12 +16,14 @@
 
 #define PORTS_TIGHTEST 5
 #define PORTS_NAME     64
+#define PRIVILEGED_END 1024       /* "well-known" below */
 #define PORTS_NONE     UINT32_MAX /* where an index could be */
 
 struct ports_process {
 	struct ev_owner proc;
 	uint32_t uid, nspid;
 	uint64_t cgroup_id;
+	bool uid_unknown; /* of a log that does not say */
 	/* words, where known; from the collector */
 	char user[32];
 	char container[CONTAINER_ID_LEN + 1];
@@ -43,8 +45,10 @@ struct ports_sock {
 	struct ev_sock sock; /* `owner` is not used: see `uses` */
 	uint32_t netns;      /* index */
 	uint32_t uses;       /* the first, PORTS_NONE: no process holds it */
-	uint32_t uid;        /* of the socket: what SO_REUSEPORT compares */
-	uint32_t queue;      /* LISTEN: waiting for accept(); else bytes that wait for the reader */
+	/* of a log: CLOCK_BOOTTIME, 0: not, or not known */
+	uint64_t bound_ns, listening_ns, established_ns;
+	uint32_t uid;   /* of the socket: what SO_REUSEPORT compares */
+	uint32_t queue; /* LISTEN: waiting for accept(); else bytes that wait for the reader */
 	uint32_t limit; /* LISTEN: how many may; else bytes that the peer has not acknowledged */
 	uint32_t drops; /* LISTEN, UDP */
 	uint32_t expires_ms;  /* TIME_WAIT */
@@ -112,6 +116,13 @@ void ports__free(struct ports *p);
 uint32_t ports__add_netns(struct ports *p, const struct netns_ref *ref, const char *name);
 void ports__add_diag(struct ports *p, uint32_t netns, const struct diag_sock *d);
 void ports__add_snapshot(struct ports *p, const struct ev_snapshot *e);
+
+/*
+ * A log as the source (past.h), in place of those two: each process once, then each socket once, with its process
+ * or PORTS_NONE. `cgroup` is the model's from here on. PORTS_NONE, false: ENOMEM.
+ */
+uint32_t ports__add_process(struct ports *p, const struct ports_process *process);
+bool ports__add_told(struct ports *p, const struct ports_sock *told, uint32_t process, int32_t fd);
 
 /* Joins the sources, sorts, counts. 0 or -ENOMEM. */
 int ports__finish(struct ports *p);

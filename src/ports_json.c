@@ -49,7 +49,8 @@ static void put_process(struct buf *b, const struct ports_process *process, int3
 {
 	json__open(b, '{');
 	fields__proc(b, &process->proc);
-	json__put_u64(b, "uid", process->uid);
+	if (!process->uid_unknown)
+		json__put_u64(b, "uid", process->uid);
 	if (process->user[0])
 		json__put_string(b, "user", process->user);
 	if (process->nspid && process->nspid != process->proc.tgid)
@@ -128,6 +129,19 @@ static void put_identity(struct buf *b, const struct ports_sock *s)
 	json__put_string(b, "state", sink__state_name(s->state));
 }
 
+/* Of a log, which knows what the kernel does not keep. */
+static void put_times(struct writer *w, const struct ports_sock *s)
+{
+	struct buf *b = &w->line;
+
+	if (!w->c->at)
+		return;
+	fields__time(b, &w->then, w->c->wall, "created", s->sock.created_ns);
+	fields__time(b, &w->then, w->c->wall, "bound", s->bound_ns);
+	fields__time(b, &w->then, w->c->wall, "listening", s->listening_ns);
+	fields__time(b, &w->then, w->c->wall, "established", s->established_ns);
+}
+
 static void write_sock(struct writer *w, const struct ports_sock *s)
 {
 	const struct ports *p = w->c->ports;
@@ -138,7 +152,8 @@ static void write_sock(struct writer *w, const struct ports_sock *s)
 	fields__netns(b, &s->sock);
 	json__put_string(b, "role", ports_role_names[s->role]);
 	put_service(w, s->sock.proto, s->sock.lport);
-	json__put_string(b, "class", ports__class(&p->netns[s->netns], s->sock.lport));
+	if (p->netns[s->netns].facts.range_high || s->sock.lport < PRIVILEGED_END)
+		json__put_string(b, "class", ports__class(&p->netns[s->netns], s->sock.lport));
 	if (s->in_diag && !s->time_wait)
 		json__put_u64(b, "uid", s->uid);
 	put_processes(w, s);
@@ -146,6 +161,7 @@ static void write_sock(struct writer *w, const struct ports_sock *s)
 		fields__options(b, &s->sock);
 	put_queue(b, s);
 	put_connections(b, p, s);
+	put_times(w, s);
 	if (s->uses != PORTS_NONE) {
 		json__key(b, "inferred");
 		json__open(b, '[');
@@ -308,26 +324,109 @@ static void predict_address(void *arg, const struct ports_question *address)
 	}
 }
 
-void ports_json__print(const struct ports_print *c)
+/* --- a moment of the past --- */
+
+static void put_gap(struct writer *w, const struct past_read *at)
 {
-	struct writer w = { .c = c };
+	const struct gap *g = &at->gap;
+	struct buf *b = &w->line;
+
+	json__key(b, "gap");
+	json__open(b, '{');
+	json__put_string(b, "reason", g->reason);
+	if (g->from_ns) {
+		json__key(b, "from");
+		json__time(b, &w->then, g->from_ns);
+	}
+	if (g->to_ns != UINT64_MAX) {
+		json__key(b, "to");
+		json__time(b, &w->then, g->to_ns);
+	}
+	if (g->missing)
+		json__put_u64(b, "missing_records", g->missing);
+	if (at->lost_count) {
+		json__put_string(b, "lost", at->lost_reason);
+		json__put_u64(b, "count", at->lost_count);
+	}
+	json__close(b, '}');
+}
+
+/* What else the answer lacks. */
+static void put_known(struct writer *w, const struct past_read *at)
+{
+	struct buf *b = &w->line;
+
+	if (at->run_ns) {
+		json__key(b, "time_wait_since");
+		json__time(b, &w->then, at->run_ns);
+	}
+	if (at->lost)
+		json__put_u64(b, "lost", at->lost);
+	if (at->missing)
+		json__put_u64(b, "missing_records", at->missing);
+	if (past__left_out(at->past))
+		json__put_u64(b, "left_out", past__left_out(at->past));
+	if (at->tell.bad_lines)
+		json__put_u64(b, "unreadable_lines", at->tell.bad_lines);
+	if (at->tell.bad_files)
+		json__put_u64(b, "unreadable_files", at->tell.bad_files);
+	if (at->args)
+		json__put_string(b, "recorder", at->args);
+	json__put_bool(b, "filtered", at->filtered);
+}
+
+static void write_at(struct writer *w)
+{
+	const struct past_read *at = w->c->at;
+	struct buf *b = &w->line;
+	size_t i;
+
+	begin(w, "at");
+	json__key(b, "at");
+	json__time(b, &w->then, at->at_ns);
+	json__put_bool(b, "covered", at->covered);
+	json__key(b, "log");
+	json__open(b, '[');
+	for (i = 0; i < at->n_logs; i++)
+		json__string(b, at->logs[i]);
+	json__close(b, ']');
+	if (at->covered)
+		put_known(w, at);
+	else
+		put_gap(w, at);
+	end(w);
+}
+
+static void print_model(struct writer *w)
+{
+	const struct ports_print *c = w->c;
 	const struct ports *p = c->ports;
 	uint32_t i;
 
-	fields__common(&w.common, c->boot_id, c->host);
 	for (i = 0; i < p->n_socks; i++)
 		if (p->socks[p->order[i]].shown)
-			write_sock(&w, &p->socks[p->order[i]]);
+			write_sock(w, &p->socks[p->order[i]]);
 	for (i = 0; i < p->n_netns; i++)
 		if (ports_print__wants(c, &p->netns[i]))
-			write_netns(&w, &p->netns[i]);
-	for (i = 0; i < p->n_netns && c->port; i++) {
-		w.netns = i;
+			write_netns(w, &p->netns[i]);
+	for (i = 0; i < p->n_netns && c->port && !c->at; i++) {
+		w->netns = i;
 		if (!ports_print__wants(c, &p->netns[i]))
 			continue;
-		ports__addresses(p, i, c->port, IPPROTO_TCP, predict_address, &w);
-		ports__addresses(p, i, c->port, IPPROTO_UDP, predict_address, &w);
+		ports__addresses(p, i, c->port, IPPROTO_TCP, predict_address, w);
+		ports__addresses(p, i, c->port, IPPROTO_UDP, predict_address, w);
 	}
+}
+
+void ports_json__print(const struct ports_print *c)
+{
+	struct writer w = { .c = c };
+
+	fields__common(&w.common, c->boot_id, c->host);
+	if (c->at)
+		write_at(&w);
+	if (!c->at || c->at->covered)
+		print_model(&w);
 	buf__free(&w.line);
 	buf__free(&w.common);
 }

@@ -5,6 +5,7 @@
 #ifndef SOCKLIFE_PORTS_PRINT_H
 #define SOCKLIFE_PORTS_PRINT_H
 
+#include "past_read.h"
 #include "ports.h"
 #include "services.h"
 #include "sink.h"
@@ -22,11 +23,15 @@ struct ports_print {
 	bool privileged;  /* CAP_NET_BIND_SERVICE */
 	const char *boot_id, *host;
 	bool color;
-	unsigned int columns; /* 0: no terminal */
+	unsigned int columns;       /* 0: no terminal */
+	const struct past_read *at; /* of a log; NULL: it is so now */
 };
 
 void ports_text__print(const struct ports_print *c);
 void ports_json__print(const struct ports_print *c);
+
+/* With `at` (ports_at.c): the moment, the log, and what it does not tell. All that there is where not covered. */
+void ports_at__print(const struct ports_print *c);
 
 /*
  * Whether to tell of a namespace (ports_text.c): of those that --netns means the ones with something to

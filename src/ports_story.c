@@ -23,8 +23,9 @@ static void print_nature(const struct ports_print *c, const struct ports_netns *
 	const char *udp = services__name(c->services, IPPROTO_UDP, c->port);
 	const char *name = tcp ? tcp : udp;
 
-	ports_text__line(c, "Port %u%s%s%s: %s", c->port, name ? " (" : "", name ? name : "",
-			 name ? ")" : "", f->range_high ? ports__class(n, c->port) : "");
+	ports_text__line(c, "Port %u%s%s%s%s%s", c->port, name ? " (" : "", name ? name : "",
+			 name ? ")" : "", f->range_high ? ": " : "",
+			 f->range_high ? ports__class(n, c->port) : "");
 	if (!f->range_high)
 		return;
 	if (c->port < f->unprivileged_start)
@@ -308,6 +309,9 @@ void ports_story__print(const struct ports_print *c)
 					 from < to ? "Nothing on it that matches." :
 						     "Nobody has it.");
 		}
-		print_prediction(c, i);
+		if (!c->at) /* who would have asked, and what was in the way, no log tells */
+			print_prediction(c, i);
 	}
+	if (first)
+		ports_text__line(c, "Nobody has it.");
 }

@@ -264,7 +264,7 @@ static void put_count(struct table *t, bool known, uint64_t n)
 static void put_owner(struct table *t, const struct ports_process *process)
 {
 	buf__str(table__cell(t), process ? process->user : "");
-	if (process && !process->user[0])
+	if (process && !process->user[0] && !process->uid_unknown)
 		buf__u64(table__cell(t), process->uid);
 	table__next(t);
 }
@@ -296,7 +296,7 @@ void ports_text__port_row(const struct ports_print *c, struct table *t, const st
 	put_queue(t, s);
 	put_count(t, listener, s->connections);
 	put_count(t, listener, s->time_waits);
-	put_count(t, listener || s->role == PORTS_DATAGRAM, s->drops);
+	put_count(t, s->in_diag && (listener || s->role == PORTS_DATAGRAM), s->drops);
 	ports_text__processes(table__cell(t), c->ports, s, processes);
 	table__next(t);
 	put_owner(t, process);
@@ -603,6 +603,10 @@ static void print_all(const struct ports_print *c)
 
 void ports_text__print(const struct ports_print *c)
 {
+	if (c->at)
+		ports_at__print(c);
+	if (c->at && !c->at->covered)
+		return;
 	if (c->port)
 		ports_story__print(c);
 	else
