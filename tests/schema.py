@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Whether a record is as docs/events.schema.json has it. valid() is quick: fastjsonschema, one validator a type, compiled
-when the first record of it comes. thorough() is jsonschema, which knows all of the draft, and the schema itself is
-checked first.
+Whether a record is as docs/events.schema.json has it, or one of ports as docs/ports.schema.json. valid() is quick:
+fastjsonschema, one validator a type, compiled when the first record of it comes. thorough() is jsonschema, which knows
+all of the draft, and the schema itself is checked first.
 """
 import json
 import os
@@ -11,46 +11,54 @@ import sys
 # Debian's packages, where `python3` is another one than Debian's
 sys.path.append("/usr/lib/python3/dist-packages")
 
-SCHEMA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs/events.schema.json")
+DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs")
+EVENTS, PORTS = "events.schema.json", "ports.schema.json"
 
-_schema = None
+_schemas = {}
 _compiled = {}
-_thorough = None
+_thorough = {}
 
 
-def _load():
-    global _schema
-    if _schema is None:
-        with open(SCHEMA) as f:
-            _schema = json.load(f)
-    return _schema
+def _load(name):
+    if name not in _schemas:
+        with open(os.path.join(DOCS, name)) as f:
+            _schemas[name] = json.load(f)
+    return _schemas[name]
 
 
-def _message(record, why):
-    return "not as docs/events.schema.json has it: %s in %s" % (why, json.dumps(record))
+def _message(record, name, why):
+    return "not as docs/%s has it: %s in %s" % (name, why, json.dumps(record))
 
 
-def valid(record):
+def _definition(schema, kind):
+    """Where the record of this type is described; None: there is no such type."""
+    for row in schema["allOf"]:
+        if row["if"]["properties"]["type"]["const"] == kind:
+            return row["then"]["$ref"]
+    return None
+
+
+def valid(record, name=EVENTS):
     """Raises AssertionError."""
     import fastjsonschema
-    schema = _load()
+    schema = _load(name)
     kind = record.get("type")
-    if kind not in _compiled:
-        if kind not in schema["properties"]["type"]["enum"]:
-            raise AssertionError(_message(record, "type %r" % (kind,)))
-        _compiled[kind] = fastjsonschema.compile({"$ref": "#/$defs/" + kind, "$defs": schema["$defs"]})
+    if (name, kind) not in _compiled:
+        definition = _definition(schema, kind)
+        if definition is None:
+            raise AssertionError(_message(record, name, "type %r" % (kind,)))
+        _compiled[name, kind] = fastjsonschema.compile({"$ref": definition, "$defs": schema["$defs"]})
     try:
-        _compiled[kind](record)
+        _compiled[name, kind](record)
     except fastjsonschema.JsonSchemaException as why:
-        raise AssertionError(_message(record, why)) from None
+        raise AssertionError(_message(record, name, why)) from None
 
 
-def thorough(record):
+def thorough(record, name=EVENTS):
     """Raises AssertionError."""
-    global _thorough
     import jsonschema
-    if _thorough is None:
-        jsonschema.Draft202012Validator.check_schema(_load())
-        _thorough = jsonschema.Draft202012Validator(_load())
-    for why in _thorough.iter_errors(record):
-        raise AssertionError(_message(record, why.message))
+    if name not in _thorough:
+        jsonschema.Draft202012Validator.check_schema(_load(name))
+        _thorough[name] = jsonschema.Draft202012Validator(_load(name))
+    for why in _thorough[name].iter_errors(record):
+        raise AssertionError(_message(record, name, why.message))

@@ -31,9 +31,10 @@ def ports(*args, where=None, status=0):
         equal(record["v"], 1, "v")
         equal(record["seq"], number, "seq")
         live.no_nulls(record, record["type"])
+        live.schema.valid(record, live.schema.PORTS)
         if record["type"] == "port":
             check_port(record)
-    return {kind: [r for r in records if r["type"] == kind] for kind in ("port", "netns", "prediction")}
+    return {kind: [r for r in records if r["type"] == kind] for kind in ("port", "netns", "prediction", "at")}
 
 
 def enter(where):
@@ -44,7 +45,6 @@ def enter(where):
 def check_port(record):
     for side in "lr":
         live.check_address(record, side)
-    check(record["class"] in ("well-known", "registered", "ephemeral"), "class is %r", record["class"])
     check(record["state"] in live.STATES, "state is %r", record["state"])
     for process in record["processes"]:
         live.check_process(process, {}, {})
