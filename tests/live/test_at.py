@@ -72,7 +72,7 @@ ready("second")
 """
 
 SAME = ("sock", "inode", "proto", "family", "mapped", "laddr", "lport", "raddr", "rport", "state", "netns", "netns_cookie",
-        "role", "service", "class", "since", "options", "connections", "time_wait", "inferred")
+        "role", "service", "class", "options", "connections", "time_wait", "inferred")
 SAME_PROCESS = ("proc", "pid", "comm", "uid", "user", "cgroup", "container")
 SAME_NETNS = ("netns", "netns_cookie", "sockets", "range_low", "range_high", "reserved", "capacity", "tcp_used", "tcp_bound",
               "udp_used", "time_wait", "max_time_wait", "tw_reuse", "unprivileged_start", "tightest")

@@ -108,7 +108,7 @@ static void segment(double at, const char *gap)
 
 static void close_at(double at, const char *sock, const char *tuple, const char *more)
 {
-	char fields[640];
+	char fields[1024];
 
 	snprintf(fields, sizeof(fields),
 		 ",\"sock\":\"%s\",%s,\"state\":\"CLOSE\",\"reason\":\"closed\",\"ended\":\"%s\"%s",
