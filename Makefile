@@ -53,7 +53,7 @@ Q := $(if $(filter-out 0,$(V)),,@)
 say = $(if $(filter-out 0,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
 
 .PHONY: all deps check check-root check-build check-root-build check-asan check-asan-build asan \
-	install uninstall clean format lint lint-format lint-wire lint-tidy lint-cppcheck bench FORCE
+	install uninstall clean format lint lint-format lint-wire lint-stack lint-tidy lint-cppcheck bench FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -149,7 +149,7 @@ bench: socklife $(BENCHES)
 format:
 	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
 
-lint: lint-format lint-wire lint-tidy lint-cppcheck
+lint: lint-format lint-wire lint-stack lint-tidy lint-cppcheck
 
 lint-format:
 	$(call say,FORMAT,"$(words $(FORMATTED)) files")
@@ -159,6 +159,10 @@ lint-format:
 lint-wire:
 	$(Q)for header in include/*.h; do \
 		$(CC) -std=gnu11 -Iinclude -Wpadded -Werror -fsyntax-only -x c $$header || exit; done
+
+# Frames as Linux 6.1 adds them up; newer kernels take more.
+lint-stack: $(BPF_OBJS)
+	$(Q)tests/stack $(BPF_OBJS)
 
 TIDY_CHECKS := clang-analyzer-*,bugprone-*,misc-redundant-expression,misc-unused-parameters,\
 	readability-misleading-indentation,readability-redundant-control-flow,\

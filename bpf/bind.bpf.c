@@ -217,82 +217,76 @@ static __noinline bool peer__is_new(__u64 cookie, __u64 hash)
 	return true;
 }
 
-static __noinline void peer__emit(const struct sock *sk, struct facts *f, const struct call *dest)
+static __noinline void peer__emit(const struct sock *sk, struct facts *f, const struct ends *want)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct ends want = {};
 	struct ev_actor actor;
 	struct ev_peer *e;
 
 	actor__acts(f, &actor);
-	want.rport = dest->port;
-	__builtin_memcpy(want.raddr, dest->addr, ADDR_LEN);
-	if (!emit__wanted(sk, f, &actor, &want))
+	if (!emit__wanted(sk, f, &actor, want))
 		return;
 	e = emit__begin(EV_PEER, sizeof(*e), now, sk, f, &actor, false);
 	if (!e)
 		return;
-	e->port = dest->port;
-	__builtin_memcpy(e->addr, dest->addr, ADDR_LEN);
+	e->port = want->rport;
+	__builtin_memcpy(e->addr, want->raddr, ADDR_LEN);
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
 	emit__end(e);
 }
 
 /* Before anything is remembered or counted of a socket that the filters do not want. */
 static __noinline bool send__admitted(const struct sock *sk, struct facts *f,
-				      const struct call *dest)
+				      const struct ends *want)
 {
-	struct ends want = { .rport = dest->port };
 	struct ev_actor actor;
 
-	__builtin_memcpy(want.raddr, dest->addr, ADDR_LEN);
 	actor__fill(&actor);
-	return emit__wanted(sk, f, &actor, &want);
+	return emit__wanted(sk, f, &actor, want);
 }
 
 /* An unconnected send: the port is chosen by now (kernel-facts: unconnected autobind). */
-static __always_inline void send__seen(struct bpf_sock_addr *ctx, const __u8 *addr)
+static __always_inline void send__seen(struct bpf_sock_addr *ctx, struct ends *dest)
 {
 	const struct sock *sk = sock__plain(ctx->sk);
-	struct call dest = { .port = bpf_ntohs(ctx->user_port) };
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct facts *f;
 
 	if (!sk || !sock__wanted(ctx->family, ctx->protocol))
 		return;
-	__builtin_memcpy(dest.addr, addr, ADDR_LEN);
+	dest->rport = bpf_ntohs(ctx->user_port);
 	f = sock__meet(cookie, sk);
 	if (!f)
 		return;
-	if (settings.filters && !(f->flags & FACT_ADMITTED) && !send__admitted(sk, f, &dest))
+	if (settings.filters && !(f->flags & FACT_ADMITTED) && !send__admitted(sk, f, dest))
 		return;
 	if (!(f->flags & (FACT_BOUND | FACT_EXISTED | FACT_CONNECTED)) &&
 	    (f->flags & FACT_CREATED)) {
 		facts__set(f, FACT_BOUND);
 		bind__emit(sk, f, NULL, 0, 1);
 	}
-	if (peer__is_new(cookie, peer__hash(dest.addr, dest.port)))
-		peer__emit(sk, f, &dest);
+	if (peer__is_new(cookie, peer__hash(dest->raddr, dest->rport)))
+		peer__emit(sk, f, dest);
 }
 
 SEC("cgroup/sendmsg4")
 int sendmsg4(struct bpf_sock_addr *ctx)
 {
-	__u8 addr[ADDR_LEN];
+	struct ends dest = {};
 
-	addr__from_v4(addr, ctx->user_ip4);
-	send__seen(ctx, addr);
+	addr__from_v4(dest.raddr, ctx->user_ip4);
+	send__seen(ctx, &dest);
 	return 1;
 }
 
 SEC("cgroup/sendmsg6")
 int sendmsg6(struct bpf_sock_addr *ctx)
 {
-	__u8 addr[ADDR_LEN];
+	struct ends dest = {};
 
-	addr__from_words(addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
+	addr__from_words(dest.raddr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
 			 ctx->user_ip6[3]);
-	send__seen(ctx, addr);
+	send__seen(ctx, &dest);
 	return 1;
 }
 

@@ -178,24 +178,24 @@ GLOBAL_FUNC int process__emit(__u64 task, __u32 flags)
 	return 0;
 }
 
-static __always_inline bool told__is(const struct told *t, const struct ev_owner *o)
+static __always_inline bool told__is(const struct told *t, __u64 start_ns, __u32 exec)
 {
-	return t && t->start_ns == o->start_ns && t->exec == o->exec;
+	return t && t->start_ns == start_ns && t->exec == exec;
 }
 
+/* Little on the stack: the chain of calls to here and on is the longest of all (tests/stack). */
 GLOBAL_FUNC int process__tell_ancestor(__u64 addr)
 {
 	const struct task_struct *leader = (const void *)addr;
+	__u32 tgid = BPF_CORE_READ(leader, tgid);
 	struct told now = {};
-	struct ev_owner o;
 
-	process__owner(&o, leader);
-	if (told__is(bpf_map_lookup_elem(&told, &o.tgid), &o) ||
+	now.start_ns = BPF_CORE_READ(leader, start_boottime);
+	now.exec = BPF_CORE_READ(leader, self_exec_id);
+	if (told__is(bpf_map_lookup_elem(&told, &tgid), now.start_ns, now.exec) ||
 	    process__emit(addr, PROCESS_ANCESTOR))
 		return 0;
-	now.start_ns = o.start_ns;
-	now.exec = o.exec;
-	bpf_map_update_elem(&told, &o.tgid, &now, BPF_ANY);
+	bpf_map_update_elem(&told, &tgid, &now, BPF_ANY);
 	return 0;
 }
 
@@ -220,7 +220,7 @@ GLOBAL_FUNC int process__tell_first(struct ev_owner *o)
 	now.exec = o->exec;
 	now.tgid = tgid;
 	t = bpf_map_lookup_elem(&told, &tgid);
-	if (!told__is(t, o) || !t->tgid) {
+	if (!told__is(t, o->start_ns, o->exec) || !t->tgid) {
 		task = bpf_get_current_task();
 		leader = BPF_CORE_READ((const struct task_struct *)task, group_leader);
 		for (i = 0; i < PROCESS_PARENTS; i++) {
@@ -244,7 +244,7 @@ static __always_inline void process__tell(struct ev_owner *o)
 	__u32 slot = o->tgid & (TOLD_SLOTS - 1);
 	struct told *t = bpf_map_lookup_elem(&told_now, &slot);
 
-	if (!told__is(t, o) || t->tgid != o->tgid)
+	if (!told__is(t, o->start_ns, o->exec) || t->tgid != o->tgid)
 		process__tell_first(o);
 }
 
