@@ -205,7 +205,7 @@ PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libe
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
 	netbase jq python3 python3-jsonschema python3-fastjsonschema libbpf-tools \
-	procps util-linux tmux chromium
+	procps util-linux tmux chromium systemd
 
 # Their daemons must not start, now or at the next boot: RUNLEVEL=1 tells invoke-rc.d, masking tells
 # systemd. A daemon that was already there is left alone.
