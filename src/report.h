@@ -134,6 +134,8 @@ void report__end(struct report *r);
 const char *report__owner(const struct report_record *rec);
 void report__end_text(char *s, size_t size, const char *addr, uint64_t port);
 void report_finding__take(struct report *r, const struct report_record *rec);
+/* Its evidence counts sockets of the moment, not how often it was met. */
+bool report_finding__counts_sockets(const struct report_finding *f);
 void report_finding__free(struct report_finding *f);
 
 /* What the report is about: asked for, or from the first to the last record. */

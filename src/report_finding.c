@@ -144,6 +144,11 @@ void report_finding__take(struct report *r, const struct report_record *rec)
 	replace(&f->advice, rec->advice);
 }
 
+bool report_finding__counts_sockets(const struct report_finding *f)
+{
+	return !strcmp(f->id, "close_wait_leak") || !strcmp(f->id, "time_wait_pressure");
+}
+
 int report__by_time(const void *a, const void *b)
 {
 	const struct report_finding *x = a, *y = b;

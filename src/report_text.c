@@ -460,7 +460,7 @@ static void put_finding(struct text *t, const struct report_finding *f)
 	put_safe(t, f->severity);
 	buf__char(t->b, ' ');
 	put_safe(t, f->id);
-	if (f->count > 1)
+	if (f->count > 1 && !report_finding__counts_sockets(f))
 		put(t, ", %llu times", (unsigned long long)f->count);
 	if (f->last_ns > f->first_ns) {
 		buf__str(t->b, ", until ");

@@ -51,6 +51,7 @@ const from = usOf(data.from), to = Math.max(usOf(data.to), from + 1);
 // --- charts ---
 
 const LEFT = 54, RIGHT = 14;
+const PAPER = 690;    // about what a page is wide, in CSS pixels
 const width = host => Math.max(280, Math.min(1140, host.clientWidth || 1000));
 
 // Steps that people count in, at most `most` of them.
@@ -95,8 +96,7 @@ function frame(svg, w, h, high, label) {
 
 // Drawn anew whenever the place for it gets another width.
 function chart(host, h, title, draw) {
-	const paint = () => {
-		const w = width(host);
+	const paint = (w = width(host)) => {
 		const svg = make("svg:svg", { viewBox: "0 0 " + w + " " + h, role: "img", "aria-label": title });
 		host.replaceChildren(svg);
 		draw(svg, w, h);
@@ -104,11 +104,13 @@ function chart(host, h, title, draw) {
 	let drawn = width(host);
 	paint();
 	new ResizeObserver(() => { if (width(host) !== drawn) { drawn = width(host); paint(); } }).observe(host);
+	addEventListener("beforeprint", () => paint(PAPER));
+	addEventListener("afterprint", () => paint());
 }
 
 function legend(section, rows) {
-	section.append(make("ul", { class: "legend" }, ...rows.map(([color, text]) =>
-		make("li", {}, make("i", { style: "background:var(--" + color + ")" }), text))));
+	section.append(make("ul", { class: "legend" }, ...rows.map(([color, text, shape]) =>
+		make("li", {}, make("i", { class: shape, style: "background:var(--" + color + ")" }), text))));
 }
 
 const rowTitle = text => make("svg:title", {}, text);
@@ -162,9 +164,11 @@ function coverage() {
 function tiles() {
 	const e = data.events, failed = data.errors.top.reduce((sum, row) => sum + row.count, 0);
 	const rows = [["records", data.records], ["connects", e.connect || 0], ["accepts", e.accept || 0], ["failed calls", failed],
-		["lives ended", e.close || 0], ["findings", data.findings.length]];
+		["lives ended", e.close || 0], [data.findings.length === 1 ? "finding" : "findings", data.findings.length]];
 	byId("tiles").append(...rows.map(([name, n]) => make("div", { class: "tile", "data-name": name, "data-value": n }, make("b", {}, group(n)), make("span", {}, name))));
 }
+
+const NOW = ["close_wait_leak", "time_wait_pressure"];    // their count is of sockets, which the message tells
 
 function findings() {
 	const section = byId("findings"), rows = data.findings;
@@ -173,7 +177,7 @@ function findings() {
 	const show = row => make("div", { class: "finding " + severity(row) },
 		make("div", {}, make("span", { class: "badge " + severity(row) }, row.severity), make("b", {}, row.finding),
 			make("span", { class: "muted" }, " \u00b7 " + moment(usOf(row.first)) + (row.last && usOf(row.last) - usOf(row.first) >= 1e6 ? " to " + clock(new Date(usOf(row.last) / US)) : "") +
-				(row.count > 1 ? " \u00b7 " + group(row.count) + " times" : "") + (row.status !== "closed" ? " \u00b7 not over" : ""))),
+				(row.count > 1 && !NOW.includes(row.finding) ? " \u00b7 " + group(row.count) + " times" : "") + (row.status !== "closed" ? " \u00b7 not over" : ""))),
 		make("p", {}, row.message), row.advice ? make("p", { class: "advice" }, "\u2192 " + row.advice) : "");
 	section.append(...rows.slice(0, 20).map(show));
 	if (rows.length > 20) section.append(make("details", {}, make("summary", {}, plural(rows.length - 20, "more finding")), ...rows.slice(20, 500).map(show)));
@@ -218,7 +222,7 @@ function timeline() {
 			svg.append(make("svg:path", { d: "M" + at + " 13l5 7l-5 7l-5 -7z", fill: "var(--" + color + ")", stroke: "var(--card)", class: "mark" }, rowTitle(row.finding + ": " + row.message)));
 		}
 	});
-	legend(section, [["blue", "connects"], ["teal", "accepts"], ["red", "failed connects"], ["amber", "\u25c6 findings, by severity"]]);
+	legend(section, [["blue", "connects"], ["teal", "accepts"], ["red", "failed connects"], ["amber", "findings, in the colour of their severity", "diamond"]]);
 }
 
 function ephemeral() {
@@ -250,13 +254,14 @@ function ephemeral() {
 		area(r => r.open, r => r.open + r.waiting, "amber", "in TIME_WAIT");
 		if (capacity) {
 			svg.append(make("svg:line", { x1: LEFT, x2: w - RIGHT, y1: y(capacity), y2: y(capacity), stroke: "var(--red)", "stroke-dasharray": "5 4" }));
-			svg.append(make("svg:text", { x: w - RIGHT, y: y(capacity) - 5, "text-anchor": "end" }, "capacity " + group(capacity)));
+			svg.append(make("svg:text", { x: w - RIGHT, y: y(capacity) - 5, "text-anchor": "end", class: "over" }, "capacity " + group(capacity)));
 		}
 		for (const [at, subject, most, used, live, waits] of points)
 			svg.append(make("svg:circle", { cx: x(at), cy: y(used), r: 3.5, fill: "var(--violet)", stroke: "var(--card)" },
 				rowTitle(moment(at) + ", to " + subject + ": " + group(used) + " of " + group(most) + " (" + group(live) + " live, " + group(waits) + " in TIME_WAIT)")));
 	});
-	legend(section, [["blue", "open connections of clients"], ["amber", "in TIME_WAIT"], ["violet", "in use to one destination, as a finding counted it"], ["red", "capacity"]]);
+	legend(section, [["blue", "open connections of clients"], ["amber", "in TIME_WAIT"],
+		...(points.length ? [["violet", "in use to one destination, as a finding counted it", "dot"]] : []), ...(capacity ? [["red", "capacity", "dash"]] : [])]);
 	section.append(make("p", { class: "note" }, "Areas are counted from the records, all destinations together. A port can be in use to several destinations at once: what is limited is the use to each. " +
 		(capacity ? "" : "No finding told the capacity: no destination came near it.")));
 }
@@ -274,7 +279,7 @@ function queues() {
 	for (const row of [...listeners.values()].slice(0, 50)) {
 		const share = row.limit ? Math.min(1, row.length / (row.limit + 1)) : 1;
 		body.append(make("tr", {}, make("td", {}, row.subject),
-			make("td", {}, make("span", { class: "meter", style: "background:var(--red);width:" + Math.round(share * 160) + "px" })),
+			make("td", {}, make("span", { class: "meter", style: "background:var(--red);--share:" + share.toFixed(3) })),
 			make("td", { class: "n", "data-limit": row.limit, "data-length": row.length }, group(row.length) + " of " + group(row.limit)), make("td", { class: "n" }, group(row.drops)), make("td", {}, moment(row.from))));
 	}
 	section.append(make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, make("th", {}, "listener"), make("th", {}, "longest queue"),
@@ -353,7 +358,7 @@ function tables() {
 		["99 %", row => duration(row[1].p99), "n"], ["99.9 %", row => duration(row[1].p999), "n"], ["longest", row => duration(row[1].max), "n"]]);
 	const most = Math.max(1, ...data.ended.top.map(row => row.count));
 	table("ended", data.ended.top, [["how", row => row.reason],
-		["", row => make("span", { class: "meter", style: "width:" + Math.round(row.count / most * 160) + "px" })], ["sockets", row => group(row.count), "n"],
+		["", row => make("span", { class: "meter", style: "--share:" + (row.count / most).toFixed(3) })], ["sockets", row => group(row.count), "n"],
 		["clients", row => group(row.client), "n"], ["servers", row => group(row.server), "n"], ["listeners", row => group(row.listener), "n"], ["UDP", row => group(row.datagram), "n"]]);
 	table("processes", data.processes.top, [["process", row => row.comm], ["records", row => group(row.records), "n"], ["connects", row => group(row.connects), "n"],
 		["accepts", row => group(row.accepts), "n"], ["failed", row => group(row.failed), "n"], ["sent", row => bytes(row.tx_bytes), "n"], ["received", row => bytes(row.rx_bytes), "n"],
@@ -430,11 +435,11 @@ function lives() {
 	search.oninput = () => { state.q = search.value; keep(); };
 	more.onclick = () => { state.shown += 5 * PAGE; render(); };
 	addEventListener("hashchange", load);
-	section.append(make("div", { class: "tools" }, search, count), make("div", { class: "scroll" }, whole), more);
 	if (data.lives_total > data.lives.length)
 		section.append(make("p", { class: "note", id: "aggregated" }, group(data.lives.length) + " of " + group(data.lives_total) + " lives are in this page, evenly chosen" +
 			(data.failed_lives ? ", and " + group(data.failed_lives.length) + " of the " + group(data.failed_total) + " that went wrong" : "") +
 			". All numbers above are of the whole log. socklife report --socket ID LOG prints any life."));
+	section.append(make("div", { class: "tools" }, search, count), make("div", { class: "scroll" }, whole), more);
 	load();
 }
 

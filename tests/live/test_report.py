@@ -514,6 +514,11 @@ def test_page_of_a_million_records():
     check(size < 5 * 2**20, "the page has %d bytes", size)
     with open(page, "rb") as f:
         check(b'"lives_total":500000' in f.read(), "it does not say how many there are")
+    if shutil.which("chromium"):
+        dom = browse(page)[0]
+        note = dom.index('id="aggregated"')
+        check(note < dom.index('id="lives-table"'), "that not all lives are in the table is said below it")
+        check("500\u202f000 lives are in this page, evenly chosen" in dom[note:note + 200], "it says: %s", dom[note:note + 200])
 
 
 def fill(parts, values, record):
