@@ -11,12 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 #include "audit_dir.h"
+#include "audit_file.h"
 #include "audit_reader.h"
 #include "log.h"
 
-#define DIR_MODE  0750
-#define FILE_MODE 0640
-#define TORN_MAX  1000 /* torn tails of one segment that are kept */
+#define DIR_MODE 0750
+#define TORN_MAX 1000 /* torn tails of one segment that are kept */
 
 #define WHY(why, ...) snprintf((why)->text, sizeof((why)->text), __VA_ARGS__)
 
@@ -53,13 +53,14 @@ static int take_lock(struct audit_dir *d, struct audit_error *why)
 	char text[32] = { 0 };
 	ssize_t n;
 
-	d->lock = openat(d->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+	d->lock = openat(d->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, AUDIT_FILE_MODE);
 	if (d->lock < 0) {
 		WHY(why, "--dir: '%s/lock' cannot be opened: %s", d->path, log__errno(errno));
 		return -errno;
 	}
 	if (!flock(d->lock, LOCK_EX | LOCK_NB)) {
 		n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+		fchmod(d->lock, AUDIT_FILE_MODE);
 		/* a full disk must not keep it from going on: the lock holds without */
 		if (!ftruncate(d->lock, 0) && pwrite(d->lock, text, (size_t)n, 0) != n)
 			return 0;
@@ -236,11 +237,9 @@ int audit_dir__sync(const struct audit_dir *d)
 int audit_dir__create(const struct audit_dir *d, uint64_t number)
 {
 	char name[AUDIT_NAME_MAX];
-	int fd;
 
 	audit_dir__name(name, number, false);
-	fd = openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
-	return fd < 0 ? -errno : fd;
+	return audit_file__create(d->fd, name, O_RDWR);
 }
 
 int audit_dir__reopen(const struct audit_dir *d)
@@ -459,16 +458,13 @@ static int copy_rest(int from, int to, uint64_t offset)
 /* A new file beside it; its name goes to `name`. */
 static int create_torn(struct audit_dir *d, uint64_t number, char name[AUDIT_NAME_MAX])
 {
-	int fd = -1, i;
+	int fd = -EEXIST, i;
 
-	for (i = 1; i <= TORN_MAX && fd < 0; i++) {
+	for (i = 1; i <= TORN_MAX && fd == -EEXIST; i++) {
 		snprintf(name, AUDIT_NAME_MAX, "socklife-%06" PRIu64 ".torn-%d", number, i);
-		fd = openat(d->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			    FILE_MODE);
-		if (fd < 0 && errno != EEXIST)
-			return -errno;
+		fd = audit_file__create(d->fd, name, O_WRONLY);
 	}
-	return fd < 0 ? -EEXIST : fd;
+	return fd;
 }
 
 /* First the copy, then the cut: whenever it ends in between, nothing is gone. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "audit_file.h"
 
@@ -34,6 +35,17 @@ int audit_file__room(struct audit_file *f, uint64_t len)
 		return err;
 	f->cannot = true;
 	return 0;
+}
+
+int audit_file__create(int dir, const char *name, int access)
+{
+	int fd = openat(dir, name, access | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			AUDIT_FILE_MODE);
+
+	if (fd < 0)
+		return -errno;
+	fchmod(fd, AUDIT_FILE_MODE); /* a file system that cannot has no modes at all */
+	return fd;
 }
 
 int audit_file__open(struct audit_file *f, int fd, uint64_t size)

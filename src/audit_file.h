@@ -20,6 +20,11 @@ struct audit_file {
 	bool dirty;         /* behind `size` there may be a part of what could not be written */
 };
 
+#define AUDIT_FILE_MODE 0640 /* whatever the umask is */
+
+/* A new file in the directory `dir`, a link is not followed. `access`: O_RDWR or O_WRONLY. A descriptor or -errno. */
+int audit_file__create(int dir, const char *name, int access);
+
 /* Takes over the descriptor. 0, or -errno of the reserve: closed then. */
 int audit_file__open(struct audit_file *f, int fd, uint64_t size);
 /* What append() will take of that without the reserve, it will have room for. 0 or -errno. */

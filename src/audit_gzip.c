@@ -7,11 +7,11 @@
 #include <unistd.h>
 #include <zlib.h>
 #include "audit_dir.h"
+#include "audit_file.h"
 #include "audit_gzip.h"
 
-#define SLICE     (128 << 10) /* some milliseconds of work */
-#define LEVEL     "1"         /* nearly as small as 6, in a third of the time */
-#define FILE_MODE 0640
+#define SLICE (128 << 10) /* some milliseconds of work */
+#define LEVEL "1"         /* nearly as small as 6, in a third of the time */
 
 struct audit_gzip {
 	int dir, from, to;
@@ -43,10 +43,11 @@ struct audit_gzip *audit_gzip__begin(int dir, uint64_t number, bool sync)
 	if (g->from < 0)
 		goto fail;
 	unlinkat(dir, g->hidden, 0);
-	g->to = openat(dir, g->hidden, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		       FILE_MODE);
-	if (g->to < 0)
+	g->to = audit_file__create(dir, g->hidden, O_WRONLY);
+	if (g->to < 0) {
+		errno = -g->to;
 		goto fail;
+	}
 	g->made = true;
 	fd = fcntl(g->to, F_DUPFD_CLOEXEC, 0); /* gzclose() closes its own */
 	g->gz = fd < 0 ? NULL : gzdopen(fd, "wb" LEVEL);

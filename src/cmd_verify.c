@@ -80,10 +80,21 @@ static void put_retention(struct buf *b, const struct job *j)
 
 	if (r->first_segment <= 1)
 		return;
-	buf__str(b, "  segments 1 to ");
-	buf__u64(b, r->first_segment - 1);
-	buf__str(b, r->retention + 1 >= r->first_segment ? " were removed by retention\n" :
-							   " were not looked at\n");
+	buf__str(b, r->first_segment == 2 ? "  segment 1" : "  segments 1 to ");
+	if (r->first_segment > 2)
+		buf__u64(b, r->first_segment - 1);
+	buf__str(b, r->first_segment == 2 ? " was" : " were");
+	buf__str(b, r->retention + 1 >= r->first_segment ? " removed by retention\n" :
+							   " not looked at\n");
+}
+
+static void put_crashes(struct buf *b, const struct verify_result *r)
+{
+	if (!r->crashes)
+		return;
+	buf__str(b, "  the recorder ended without a stop ");
+	put_count(b, r->crashes, "time");
+	buf__str(b, ": what it had not written then is not in the log\n");
 }
 
 static void put_end(struct buf *b, const struct job *j)
@@ -129,7 +140,7 @@ static void put_text(struct buf *b, const struct job *j)
 		buf__str(b, "whole, ");
 		put_whole(b, r);
 	} else {
-		buf__str(b, verify_kind_names[r->kind]);
+		buf__str(b, verify_kind_words[r->kind]);
 		put_place(b, r);
 		buf__str(b, ": ");
 		buf__safe(b, r->text, strlen(r->text), false);
@@ -137,6 +148,7 @@ static void put_text(struct buf *b, const struct job *j)
 		put_whole(b, r);
 	}
 	put_retention(b, j);
+	put_crashes(b, r);
 	put_end(b, j);
 	put_proof(b, j);
 }
@@ -178,6 +190,7 @@ static void put_json(struct buf *b, const struct job *j)
 	}
 	json__put_u64(b, "first_segment", r->first_segment);
 	json__put_u64(b, "unsealed", r->unsealed);
+	json__put_u64(b, "crashes", r->crashes);
 	json__put_bool(b, "running", j->running);
 	json__put_bool(b, "stopped", r->stopped && !r->unsealed && !r->torn);
 	json__put_bool(b, "sealed_with_key", r->keyed);

@@ -85,9 +85,9 @@ const struct command commands[] = {
 		.summary = "Prove that a log is whole, or say at which record it is not and how.",
 		.about = "LOG is a directory of record, files of one, or - for stdin; gzip or not. "
 			 "Exits with 0 where it is whole and with 4 where it is not: changed, "
-			 "removed, inserted, reordered, cut (no stop at its end), segment-missing, "
-			 "wrong-key, rolled-back (--head) or version (of the format). While a "
-			 "recorder is at work on it, an end without stop is none.",
+			 "removed, inserted, reordered, cut off (no stop at its end), segment "
+			 "missing, wrong key, rolled back (--head) or version (of the format). "
+			 "While a recorder is at work on it, an end without stop is not wrong.",
 		.options = OPTS_VERIFY,
 		.min_operands = 1,
 		.max_operands = -1,

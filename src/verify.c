@@ -21,6 +21,20 @@ const char *const verify_kind_names[VERIFY_KINDS] = {
 	[VERIFY_UNREADABLE] = "unreadable",
 };
 
+const char *const verify_kind_words[VERIFY_KINDS] = {
+	[VERIFY_WHOLE] = "whole",
+	[VERIFY_CHANGED] = "changed",
+	[VERIFY_REMOVED] = "removed",
+	[VERIFY_INSERTED] = "inserted",
+	[VERIFY_REORDERED] = "reordered",
+	[VERIFY_CUT] = "cut off",
+	[VERIFY_SEGMENT_MISSING] = "segment missing",
+	[VERIFY_WRONG_KEY] = "wrong key",
+	[VERIFY_ROLLED_BACK] = "rolled back",
+	[VERIFY_VERSION] = "version",
+	[VERIFY_UNREADABLE] = "unreadable",
+};
+
 struct place {
 	const char *file;
 	uint64_t line, seq;
@@ -62,7 +76,7 @@ struct verify {
 	/* the block: since the last seal */
 	struct place block; /* its first line */
 	uint64_t records;   /* of it, without the seal */
-	uint64_t segments, retention;
+	uint64_t segments, retention, crashes;
 	bool stop;           /* its last record is `stop` */
 	bool ended;          /* the seal before it closed a segment */
 	char from[AUDIT_TS]; /* of its first line */
@@ -155,6 +169,8 @@ static void judge_junk(struct verify *v, const struct suspect *s)
 	if (s->torn && s->next != s->expected + 1)
 		decide(v, VERIFY_REMOVED, &at,
 		       "the file ends inside this record, and others follow");
+	else if (s->torn)
+		decide(v, VERIFY_CHANGED, &at, "the file ends inside this record");
 	else
 		decide(v, VERIFY_CHANGED, &at, "this line is not as socklife writes a record");
 }
@@ -331,8 +347,9 @@ static void commit(struct verify *v, const struct audit_head *head, const struct
 	r->stopped = v->stop || (!v->records && r->stopped);
 	if (v->retention > r->retention)
 		r->retention = v->retention;
+	r->crashes += v->crashes;
 	check_head(v, seal->sha256);
-	v->records = v->segments = v->retention = 0;
+	v->records = v->segments = v->retention = v->crashes = 0;
 	v->stop = false;
 	v->ended = seal->end;
 }
@@ -355,6 +372,8 @@ static void take_seal(struct verify *v, const struct audit_line *line,
 
 /* --- records that say something about the log itself --- */
 
+static const uint8_t zeros[SEAL_HASH];
+
 static void begin_chain(struct verify *v, const struct place *at, const uint8_t prev[SEAL_HASH])
 {
 	v->chain = seal_chain__new(prev, v->config.key);
@@ -363,13 +382,13 @@ static void begin_chain(struct verify *v, const struct place *at, const uint8_t 
 		decide(v, VERIFY_UNREADABLE, at, "libcrypto failed");
 		return;
 	}
-	check_head(v, prev);
+	if (memcmp(prev, zeros, SEAL_HASH) != 0) /* else it is no seal's */
+		check_head(v, prev);
 }
 
 static void take_segment(struct verify *v, const struct audit_line *line,
 			 const struct audit_head *head, const struct place *at)
 {
-	static const uint8_t zeros[SEAL_HASH];
 	const char *own = line->data + head->len, *hex;
 	size_t len = line->len - head->len, n;
 	uint8_t prev[SEAL_HASH] = { 0 };
@@ -395,16 +414,22 @@ static void take_segment(struct verify *v, const struct audit_line *line,
 	v->ended = false;
 }
 
+static bool is_string(const char *s, size_t n, const char *word)
+{
+	return n == strlen(word) && !memcmp(s, word, n);
+}
+
 static void take_lost(struct verify *v, const struct audit_line *line,
 		      const struct audit_head *head)
 {
-	static const char reason[] = "retention";
 	const char *own = line->data + head->len, *s;
 	size_t len = line->len - head->len, n;
 	uint64_t last;
 
-	if (audit__string(own, len, "reason", &s, &n) && n == sizeof(reason) - 1 &&
-	    !memcmp(s, reason, n) && audit__u64(own, len, "last_segment", &last) &&
+	if (!audit__string(own, len, "reason", &s, &n))
+		return;
+	v->crashes += is_string(s, n, "crash");
+	if (is_string(s, n, "retention") && audit__u64(own, len, "last_segment", &last) &&
 	    last > v->retention)
 		v->retention = last;
 }

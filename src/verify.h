@@ -23,7 +23,8 @@ enum verify_kind {
 	VERIFY_UNREADABLE, /* a file could not be read: nothing is known */
 	VERIFY_KINDS
 };
-extern const char *const verify_kind_names[VERIFY_KINDS];
+/* For programs, and as text says it. */
+extern const char *const verify_kind_names[VERIFY_KINDS], *const verify_kind_words[VERIFY_KINDS];
 
 struct verify_config {
 	const struct seal_key *key; /* NULL: hashes only */
@@ -49,6 +50,7 @@ struct verify_result {
 	bool keyed;         /* seals have macs */
 	bool stopped;       /* the last record before the last seal is `stop` */
 	uint64_t retention; /* the last segment that retention removed, 0: none */
+	uint64_t crashes;   /* times that the recorder ended without a stop and was started again */
 	bool head_seen;
 	uint64_t after_head; /* seals after the one that the head is of */
 };

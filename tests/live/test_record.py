@@ -126,6 +126,46 @@ def test_rotated_by_size():
     check(size < 1 << 20, "%d bytes kept", size)
 
 
+def test_modes():
+    """0640 whatever the umask; no link is followed, wherever one stands in the way."""
+    for mask in (0o077, 0):
+        path, before = live.new_path(".log"), os.umask(mask)
+        try:
+            with Recorder(path) as recorder:
+                recorder.process.send_signal(signal.SIGHUP)
+                live.wait_for(lambda: any(p.endswith(".gz") for _, p in logs.segments(path)), "a packed segment")
+                recorder.kill()
+            with open(logs.segments(path)[-1][1], "ab") as f:
+                f.write(b"torn")
+            with Recorder(path) as recorder:
+                recorder.stop()
+        finally:
+            os.umask(before)
+        names = sorted(os.listdir(path))
+        check(any(".torn-" in name for name in names), "no torn tail in %r", names)
+        for name in names:
+            equal(oct(os.stat(os.path.join(path, name)).st_mode & 0o7777), "0o640", "mode of %s" % name)
+    target = live.new_path(".target")
+    with open(target, "w") as f:
+        f.write("untouched")
+    for name in ("socklife-000001.ndjson", "socklife-000001.ndjson.gz", "lock"):
+        path = live.new_path(".log")
+        os.mkdir(path)
+        os.symlink(target, os.path.join(path, name))
+        done = socklife("record", "--dir", path)
+        equal(done.returncode, 5, "exit with a link in the place of %s" % name)
+        check(name in done.stderr.decode(), "%s is not named: %s", name, done.stderr.decode())
+    path = live.new_path(".log")
+    with Recorder(path) as recorder:
+        os.symlink(target, os.path.join(path, "socklife-000002.ndjson"))
+        recorder.process.send_signal(signal.SIGHUP)
+        check("cannot be written: EEXIST" in recorder.finish(5), "stderr with a link in the place of the next segment")
+    os.unlink(os.path.join(path, "socklife-000002.ndjson"))
+    whole(path)
+    with open(target) as f:
+        equal(f.read(), "untouched", "what the links lead to")
+
+
 def test_second_recorder():
     with Recorder(directory()) as recorder:
         done = socklife("record", "--dir", directory())

@@ -74,7 +74,7 @@ def test_killed():
                 recorder.kill()
             torn += not logs.read_bytes(logs.segments(path)[-1][1]).endswith(b"\n")
             said = verify(path, 4)
-            check(said.startswith("cut: "), "round %d: verify says %s", number, said)
+            check(said.startswith("cut off: "), "round %d: verify says %s", number, said)
             unsealed += "not sealed" in said
             with Recorder(path, *of_netns(where)) as recorder:
                 stderr = recorder.stop()

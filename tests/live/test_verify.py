@@ -24,7 +24,8 @@ def verify(path, *options, status=None, **run):
     equal((done.returncode, text.returncode), (expected, expected), "exits (%s)" % text.stderr.decode())
     equal(result["ok"], result["kind"] == "whole", "ok and kind")
     if expected != 1:
-        check(text.stdout.decode().startswith(result["kind"]), "text: %r", text.stdout)
+        words = {"cut": "cut off"}.get(result["kind"], result["kind"].replace("-", " "))
+        check(text.stdout.decode().startswith(words + (", " if result["ok"] else ": ")), "text: %r", text.stdout)
     result["text"] = text.stdout.decode()
     return result
 
@@ -117,7 +118,25 @@ def test_retention():
         os.unlink(os.path.join(path, "socklife-%06d.ndjson" % number))
     result = verify(path)
     equal((result["kind"], result["first_segment"]), ("whole", 3), "kind and first segment")
-    check("segments 1 to 2 were removed by retention" in result["text"], "text: %r", result["text"])
+    check("  segments 1 to 2 were removed by retention\n" in result["text"], "text: %r", result["text"])
+    name = os.path.join(log.write(live.new_path(".log")), "socklife-000002.ndjson")
+    check("  segment 1 was not looked at\n" in verify(name)["text"], "text of a single file")
+
+
+def test_crash():
+    """A recorder that was killed and started again: whole, and verify says how often that was."""
+    log = audit.Log()
+    log.segment()
+    log.binds(3)
+    log.seal(end=True)
+    for _ in range(2):
+        log.segment()
+        log.record("lost", reason="crash", count=0)
+        log.seal(end=True)
+    log.segment()
+    log.stop()
+    result = whole_log(log, crashes=2)
+    check("  the recorder ended without a stop 2 times: " in result["text"], "text: %r", result["text"])
 
 
 # --- each kind of wrong ---
@@ -203,7 +222,8 @@ def test_rolled_back():
     new.stop()
     path = old.write(live.new_path(".log"))
     equal(verify(path, "--head", old.head)["kind"], "whole", "its own head")
-    wrong(verify(path, "--head", new.head), "rolled-back", 3, LINES + 1, 3 * LINES + 1)
+    for head in (new.head, audit.ZEROS):
+        wrong(verify(path, "--head", head), "rolled-back", 3, LINES + 1, 3 * LINES + 1)
     result = verify(new.write(live.new_path(".log")), "--head", old.head)
     equal((result["kind"], result["seals_after_head"]), ("whole", 1), "an earlier head")
 
