@@ -89,7 +89,7 @@ static int check_file(const struct audit_dir *d, const char *name, struct stat *
 	if (fstatat(d->fd, name, st, AT_SYMLINK_NOFOLLOW))
 		return -errno;
 	if (!S_ISREG(st->st_mode))
-		return -EINVAL;
+		return S_ISLNK(st->st_mode) ? -ELOOP : -EINVAL;
 	return st->st_uid == geteuid() ? 0 : -EPERM;
 }
 
@@ -144,7 +144,10 @@ static int look_at(struct audit_dir *d, const char *name, struct audit_error *wh
 	err = check_file(d, name, &st);
 	if (err) {
 		WHY(why, "--dir: '%s/%s' cannot be a segment of this log: %s", d->path, name,
-		    err == -EPERM ? "it belongs to another user" : log__errno(err));
+		    err == -EPERM  ? "it belongs to another user" :
+		    err == -ELOOP  ? "it is a symbolic link" :
+		    err == -EINVAL ? "it is not a regular file" :
+				     log__errno(err));
 		return err;
 	}
 	s.size = (uint64_t)st.st_size;
@@ -355,6 +358,7 @@ struct tail {
 	uint64_t sealed_to; /* bytes */
 	uint64_t unsealed;  /* records behind that */
 	uint8_t head[SEAL_HASH];
+	bool keyed;   /* that seal has a mac */
 	bool ended;   /* by a seal that says so */
 	bool stopped; /* the last record that is no seal is a stop */
 };
@@ -380,6 +384,7 @@ static void take_line(struct tail *t, const struct audit_line *l, const struct a
 	    hash_of(l, "sha256", t->head)) {
 		t->sealed_to = t->whole;
 		t->unsealed = 0;
+		t->keyed = memmem(l->data, l->len, ",\"mac\":\"", 8);
 		t->ended = memmem(l->data, l->len, ",\"end\":true,", 12);
 		return;
 	}
@@ -504,8 +509,24 @@ static int cut_off(struct audit_dir *d, const struct tail *t, struct audit_past 
 	return 0;
 }
 
+/* A log that is keyed in part only is one that verify takes for tampered with. */
+static int check_keyed(const struct audit_dir *d, const struct tail *t, bool keyed,
+		       struct audit_error *why)
+{
+	if (!t->sealed_to || t->keyed == keyed)
+		return 0;
+	if (keyed)
+		WHY(why,
+		    "--key: the log in '%s' is sealed without a key: begin another --dir with it",
+		    d->path);
+	else
+		WHY(why, "--dir: the log in '%s' is sealed with a key: give it with --key",
+		    d->path);
+	return -EKEYREJECTED;
+}
+
 /* The last segment, as far as it is whole; one with no whole record never was one. */
-static int recover_last(struct audit_dir *d, struct tail *t, struct audit_past *past,
+static int recover_last(struct audit_dir *d, bool keyed, struct tail *t, struct audit_past *past,
 			struct audit_error *why)
 {
 	int err;
@@ -515,6 +536,8 @@ static int recover_last(struct audit_dir *d, struct tail *t, struct audit_past *
 		if (!d->n)
 			return 0;
 		err = read_tail(d, d->n - 1, t, why);
+		if (!err)
+			err = check_keyed(d, t, keyed, why);
 		if (err)
 			return err;
 		if (d->segments[d->n - 1].gzipped || (t->whole && !t->torn))
@@ -525,13 +548,14 @@ static int recover_last(struct audit_dir *d, struct tail *t, struct audit_past *
 	}
 }
 
-int audit_dir__recover(struct audit_dir *d, struct audit_past *past, struct audit_error *why)
+int audit_dir__recover(struct audit_dir *d, bool keyed, struct audit_past *past,
+		       struct audit_error *why)
 {
 	struct tail t;
 	int err;
 
 	*past = (struct audit_past){ 0 };
-	err = recover_last(d, &t, past, why);
+	err = recover_last(d, keyed, &t, past, why);
 	if (err)
 		return err;
 	if (!d->n) {

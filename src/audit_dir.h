@@ -52,10 +52,11 @@ struct audit_dir *audit_dir__open(const char *path, struct audit_error *why);
 void audit_dir__free(struct audit_dir *d);
 
 /*
- * Reads the end of the log; what is torn there is cut off and kept aside. 0 or -errno with *why set. Then
+ * Reads the end of the log, whose seals must have macs or not as `keyed` says; what is torn there is cut off and kept aside. 0 or -errno with *why set. Then
  * unsealed() gives each record of the last segment after its last seal: 0 or -errno.
  */
-int audit_dir__recover(struct audit_dir *d, struct audit_past *past, struct audit_error *why);
+int audit_dir__recover(struct audit_dir *d, bool keyed, struct audit_past *past,
+		       struct audit_error *why);
 int audit_dir__unsealed(struct audit_dir *d,
 			void (*record)(void *arg, const char *line, size_t len), void *arg);
 

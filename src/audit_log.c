@@ -585,7 +585,7 @@ static int seal_past(struct audit_log *l)
 
 static int recover(struct audit_log *l, struct audit_error *why)
 {
-	int err = audit_dir__recover(l->dir, &l->past, why);
+	int err = audit_dir__recover(l->dir, l->config.key != NULL, &l->past, why);
 	struct statvfs fs;
 
 	if (!err)

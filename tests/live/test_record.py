@@ -222,6 +222,16 @@ def test_key():
         other = live.new_path(".dir")
         with Recorder(other, "--key", start, *of_netns(where)) as recorder:
             check("the key is for a later seal" in recorder.stop(), "no warning of a used key")
+        plain = live.new_path(".dir")
+        with Recorder(plain, *of_netns(where)) as recorder:
+            recorder.stop()
+        for path, options, words in ((directory(), [], "is sealed with a key: give it with --key"),
+                                     (plain, ["--key", start], "is sealed without a key: begin another --dir")):
+            names = os.listdir(path)
+            done = socklife("record", "--dir", path, *options)
+            check(done.returncode == 5 and words in done.stderr.decode(), "%d, %r", done.returncode, done.stderr)
+            equal(os.listdir(path), names, "files of a log that was refused")
+        verify(directory(), 0, "--key", end)
 
 
 def test_idle():
