@@ -89,16 +89,23 @@ bool report__look(struct report *r, enum log_type type, uint64_t seq, uint64_t t
 	       type == LOG_SEGMENT;
 }
 
+/* Where only one end was asked for and lies beyond the log, there is no time in between. */
 uint64_t report__from(const struct report *r)
 {
-	return r->options->report.since_ns ? r->options->report.since_ns :
-					     report_span__first(&r->span);
+	uint64_t first = report_span__first(&r->span), until = r->options->report.until_ns;
+
+	if (r->options->report.since_ns)
+		return r->options->report.since_ns;
+	return until && until < first ? until : first;
 }
 
 uint64_t report__to(const struct report *r)
 {
-	return r->options->report.until_ns ? r->options->report.until_ns :
-					     report_span__last(&r->span);
+	uint64_t last = report_span__last(&r->span), since = r->options->report.since_ns;
+
+	if (r->options->report.until_ns)
+		return r->options->report.until_ns;
+	return since > last ? since : last;
 }
 
 double report__coverage(const struct report *r)
@@ -106,7 +113,7 @@ double report__coverage(const struct report *r)
 	uint64_t from = report__from(r), to = report__to(r);
 
 	if (to <= from)
-		return r->span.n ? 100 : 0;
+		return report_span__has(&r->span, from) ? 100 : 0;
 	return 100.0 * (double)report_span__watched(&r->span, from, to) / (double)(to - from);
 }
 

@@ -154,6 +154,14 @@ uint64_t report_span__watched(const struct report_span *s, uint64_t from_ns, uin
 	return sum;
 }
 
+bool report_span__has(const struct report_span *s, uint64_t at_ns)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (at_ns >= s->runs[i].from_ns && at_ns <= s->runs[i].to_ns)
+			return true;
+	return false;
+}
+
 static const char *reason_of(const struct run *before)
 {
 	switch (before->end) {

@@ -49,6 +49,8 @@ uint64_t report_span__first(const struct report_span *s); /* 0: no records */
 uint64_t report_span__last(const struct report_span *s);
 /* Of [from, to]: ns that were watched. */
 uint64_t report_span__watched(const struct report_span *s, uint64_t from_ns, uint64_t to_ns);
+/* At this moment a recorder was at work. */
+bool report_span__has(const struct report_span *s, uint64_t at_ns);
 /* The i-th gap within [from, to]; false: there are no more. */
 bool report_span__gap(const struct report_span *s, size_t i, uint64_t from_ns, uint64_t to_ns,
 		      struct gap *gap);

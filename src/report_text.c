@@ -205,7 +205,10 @@ static void put_losses(struct text *t)
 		const struct report_entry *e = &t->r->losses.entries[i];
 
 		buf__str(t->b, "  lost    ");
-		put_number(t, e->counts[LOSS_COUNT]);
+		if (e->counts[LOSS_COUNT])
+			put_number(t, e->counts[LOSS_COUNT]);
+		else
+			buf__str(t->b, "an unknown number");
 		buf__str(t->b, " (");
 		put_safe(t, e->name);
 		buf__str(t->b, "), ");

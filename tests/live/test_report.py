@@ -238,6 +238,7 @@ def test_round_trip_of_an_audit_log():
     del said["findings"]    # findings of one key in both runs are joined: other tests compare them
     compare_log(records, said)
     crash = next(r for r in records if r["type"] == "lost" and r["reason"] == "crash")
+    check(b"lost    an unknown number (crash), " in report(where).stdout, "the text does not tell of the crash")
     gaps = said["coverage"]["gaps"]
     equal([(g["from"], g["reason"]) for g in gaps], [(crash["from"], "no-stop")], "gaps")
     check(gaps[0]["seconds"] >= 0.7, "the gap is only %r s", gaps[0]["seconds"])
@@ -272,6 +273,9 @@ def test_filters():
     said = report_json("--since", "2020-01-01T00:00:00Z", path)
     equal([g["reason"] for g in said["coverage"]["gaps"]], ["before-log"], "gap before the log")
     equal(said["coverage"]["percent"], 0, "coverage of years")
+    for options in (("--until", "2020-01-01T00:00:00Z"), ("--since", "2100-01-01T00:00:00Z")):
+        said = report_json(*options, path)
+        equal((said["from"], said["coverage"]["percent"]), (options[1][:-1] + ".000000000Z", 0), "all of it beyond the log")
 
 
 def test_one_life():
