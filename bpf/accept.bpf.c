@@ -45,7 +45,7 @@ static __always_inline struct facts *accept__child(struct file *file, struct soc
 static __noinline void accept__emit(const struct sock *sk, struct facts *f, __u64 listener, int ret,
 				    __u64 now)
 {
-	struct ev_actor actor;
+	struct ev_actor actor = {};
 	struct ev_accept *e;
 
 	actor__fill(&actor);

@@ -47,7 +47,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 				  int error, __u8 automatic)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct ev_actor actor;
+	struct ev_actor actor = {};
 	struct ends want = {};
 	struct ev_bind *e;
 	__u32 range;
@@ -145,7 +145,7 @@ SEC("tracepoint/syscalls/sys_exit_listen")
 int sys_exit_listen(struct trace_event_raw_sys_exit *ctx)
 {
 	long ret = ctx->ret;
-	struct ev_actor actor;
+	struct ev_actor actor = {};
 	struct ev_listen *e;
 	struct facts *f;
 	struct sock *sk;
@@ -220,7 +220,7 @@ static __noinline bool peer__is_new(__u64 cookie, __u64 hash)
 static __noinline void peer__emit(const struct sock *sk, struct facts *f, const struct ends *want)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct ev_actor actor;
+	struct ev_actor actor = {};
 	struct ev_peer *e;
 
 	actor__acts(f, &actor);
@@ -239,7 +239,7 @@ static __noinline void peer__emit(const struct sock *sk, struct facts *f, const 
 static __noinline bool send__admitted(const struct sock *sk, struct facts *f,
 				      const struct ends *want)
 {
-	struct ev_actor actor;
+	struct ev_actor actor = {};
 
 	actor__fill(&actor);
 	return emit__wanted(sk, f, &actor, want);

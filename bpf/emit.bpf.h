@@ -280,7 +280,7 @@ static __always_inline bool filter__tuple(const struct ev_sock *s)
 static __noinline bool filter__match(const struct sock *sk, struct facts *f,
 				     const struct ev_actor *a, const struct ends *want)
 {
-	struct ev_sock s;
+	struct ev_sock s = {}; /* before 6.3 a global function takes no memory that was not written */
 
 	if (!filter__process(f, a))
 		return false;

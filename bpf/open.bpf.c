@@ -26,7 +26,7 @@ int whoami(void *ctx)
 /* Its creator may act no more on it, and is its owner all the same. */
 static __always_inline void open__tell(struct facts *f)
 {
-	struct ev_actor actor;
+	struct ev_actor actor = {};
 
 	if (!settings.filters) {
 		process__tell(&f->owner);
@@ -76,7 +76,7 @@ SEC("tracepoint/syscalls/sys_exit_socket")
 int sys_exit_socket(struct trace_event_raw_sys_exit *ctx)
 {
 	struct task_struct *task;
-	struct ev_actor actor;
+	struct ev_actor actor = {};
 	struct ev_no_fd *e;
 	struct net *net;
 	long ret = ctx->ret;
