@@ -54,9 +54,9 @@ static __noinline void accept__emit(const struct sock *sk, struct facts *f, __u6
 		facts__set(f, FACT_ACCEPTED | FACT_PASSIVE | FACT_ESTABLISHED);
 		facts__clear(f, FACT_IGNORED);
 	}
-	process__acts(f, &actor);
 	if (!emit__wanted(sk, f, &actor, NULL))
 		return;
+	process__tell(&actor.proc);
 	e = emit__begin(EV_ACCEPT, sizeof(*e), now, sk, f, &actor, false);
 	if (!e)
 		return;

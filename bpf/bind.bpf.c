@@ -52,7 +52,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 	struct ev_bind *e;
 	__u32 range;
 
-	actor__acts(f, &actor);
+	actor__fill(&actor);
 	if (!f->inode)
 		f->inode = sock__inode(sk);
 	if (call) {
@@ -61,6 +61,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 	}
 	if (!emit__wanted(sk, f, &actor, call ? &want : NULL))
 		return;
+	process__tell(&actor.proc);
 	e = emit__begin(EV_BIND, sizeof(*e), now, sk, f, &actor, false);
 	if (!e)
 		return;
@@ -162,9 +163,10 @@ int sys_exit_listen(struct trace_event_raw_sys_exit *ctx)
 		facts__set(f, FACT_LISTEN_FAILED);
 	if (!f->inode)
 		f->inode = sock__inode(sk);
-	actor__acts(f, &actor);
+	actor__fill(&actor);
 	if (!emit__wanted(sk, f, &actor, NULL))
 		return 0;
+	process__tell(&actor.proc);
 	e = emit__begin(EV_LISTEN, sizeof(*e), now, sk, f, &actor, false);
 	if (!e)
 		return 0;
@@ -223,9 +225,10 @@ static __noinline void peer__emit(const struct sock *sk, struct facts *f, const 
 	struct ev_actor actor = {};
 	struct ev_peer *e;
 
-	actor__acts(f, &actor);
+	actor__fill(&actor);
 	if (!emit__wanted(sk, f, &actor, want))
 		return;
+	process__tell(&actor.proc);
 	e = emit__begin(EV_PEER, sizeof(*e), now, sk, f, &actor, false);
 	if (!e)
 		return;

@@ -8,14 +8,18 @@
 #define PF_EXITING 0x00000004 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000
 
+/* No record of a socket that did nothing. */
+static __always_inline bool close__owed(const struct facts *f)
+{
+	return f->flags & (FACT_EVENT | FACT_EXISTED | FACT_ESTABLISHED);
+}
+
 static __always_inline void close__emit(const struct sock *sk, struct facts *f, __u64 now,
 					const bool direct)
 {
 	struct ev_close *e;
 
-	if (!(f->flags & (FACT_EVENT | FACT_EXISTED | FACT_ESTABLISHED)))
-		return;
-	if (!emit__wanted(sk, f, &f->actor, NULL))
+	if (!close__owed(f) || !emit__wanted(sk, f, &f->actor, NULL))
 		return;
 	e = emit__begin(EV_CLOSE, sizeof(*e), now, sk, f, &f->actor, direct);
 	if (!e)
@@ -46,7 +50,7 @@ static __always_inline void close__listener(struct facts *f, __u16 lport)
 		loss__count(LOST_SCRATCH);
 }
 
-static __always_inline void close__released(struct facts *f, __u64 now)
+static __always_inline void close__released(const struct sock *sk, struct facts *f, __u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
@@ -60,7 +64,10 @@ static __always_inline void close__released(struct facts *f, __u64 now)
 	}
 	if (task->flags & PF_EXITING)
 		facts__set(f, FACT_EXITING);
-	actor__acts(f, &f->actor);
+	if (close__owed(f))
+		actor__acts(sk, f, &f->actor, NULL);
+	else
+		actor__fill(&f->actor);
 }
 
 /*
@@ -109,7 +116,7 @@ int sock_release(struct bpf_sock *ctx)
 	now = bpf_ktime_get_boot_ns();
 	if (f->flags & FACT_CONNECTING)
 		close__undecided(sk, f, ctx->protocol, ctx->state, now);
-	close__released(f, now);
+	close__released(sk, f, now);
 	if (ctx->protocol == IPPROTO_UDP) {
 		close__emit(sk, f, now, false);
 		bpf_map_delete_elem(&udp_peers, &cookie);

@@ -11,6 +11,7 @@
 static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 *addr)
 {
 	const struct sock *sk = sock__plain(ctx->sk);
+	struct ends want = { .rport = bpf_ntohs(ctx->user_port) };
 	__u64 now, id;
 	struct file *file;
 	struct facts *f;
@@ -28,10 +29,11 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 				FACT_RST_RECEIVED | FACT_RST_SENT | FACT_TIME_WAIT | FACT_TUPLE);
 	facts__set(f, FACT_CONNECTING);
 	f->connect_ns = now;
-	f->rport = bpf_ntohs(ctx->user_port);
+	f->rport = want.rport;
 	__builtin_memcpy(f->raddr, addr, ADDR_LEN);
 	f->unread_last = 0;
-	actor__acts(f, &f->actor);
+	__builtin_memcpy(want.raddr, addr, ADDR_LEN);
+	actor__acts(sk, f, &f->actor, &want);
 	file = BPF_CORE_READ(sk, sk_socket, file);
 	if (file) {
 		f->inode = BPF_CORE_READ(file, f_inode, i_ino);
@@ -113,7 +115,7 @@ int sys_exit_connect(struct trace_event_raw_sys_exit *ctx)
 		connect__outcome(sk, f, ret, CONNECT_DECIDED, now);
 	} else if (connect__refused_early(ret)) {
 		f->connect_ns = now;
-		actor__acts(f, &f->actor);
+		actor__fill(&f->actor);
 		connect__outcome(sk, f, ret, CONNECT_DECIDED, now);
 	}
 	return 0;

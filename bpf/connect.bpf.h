@@ -10,6 +10,15 @@
 enum { CONNECT_DECIDED, CONNECT_ABANDONED };
 
 /*
+ * A filter on the local end decides only now. Where the answer came in an interrupt of another process, userspace
+ * asks who it is.
+ */
+static __always_inline bool connect__actor_runs(const struct ev_actor *a)
+{
+	return a->proc.tgid == bpf_get_current_pid_tgid() >> 32;
+}
+
+/*
  * `error` is 0 or -errno. A SYN went out when snd_nxt has moved past snd_una: tcp_connect() sets them
  * equal and queues the SYN after; a port that could not be had leaves both 0.
  */
@@ -23,6 +32,8 @@ static __noinline void connect__emit(const struct sock *sk, struct facts *f, int
 
 	if (!emit__wanted(sk, f, actor, NULL))
 		return;
+	if (settings.filters && connect__actor_runs(actor))
+		process__tell(&actor->proc);
 	e = emit__begin(EV_CONNECT, sizeof(*e), now, sk, f, actor, false);
 	if (!e)
 		return;

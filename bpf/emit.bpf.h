@@ -227,7 +227,8 @@ static __always_inline bool filter__comm(const char *comm)
 	return false;
 }
 
-static __always_inline bool filter__process(const struct facts *f, const struct ev_actor *a)
+/* `a` acts on a socket of `owner`. */
+static __always_inline bool filter__process(const struct ev_owner *owner, const struct ev_actor *a)
 {
 	const __u32 on = settings.filters;
 	__u32 tgid;
@@ -235,12 +236,12 @@ static __always_inline bool filter__process(const struct facts *f, const struct 
 	if (on & FILTER_PID) {
 		tgid = a->proc.tgid;
 		if (!bpf_map_lookup_elem(&filter_pids, &tgid)) {
-			tgid = f->owner.tgid;
+			tgid = owner->tgid;
 			if (!bpf_map_lookup_elem(&filter_pids, &tgid))
 				return false;
 		}
 	}
-	if ((on & FILTER_COMM) && !filter__comm(a->proc.comm) && !filter__comm(f->owner.comm))
+	if ((on & FILTER_COMM) && !filter__comm(a->proc.comm) && !filter__comm(owner->comm))
 		return false;
 	if (on & FILTER_UID) {
 		__u32 uid = a->uid;
@@ -282,7 +283,7 @@ static __noinline bool filter__match(const struct sock *sk, struct facts *f,
 {
 	struct ev_sock s = {}; /* before 6.3 a global function takes no memory that was not written */
 
-	if (!filter__process(f, a))
+	if (!filter__process(&f->owner, a))
 		return false;
 	sock__fill_probed(&s, (__u64)sk, f);
 	if (want) {
@@ -298,16 +299,23 @@ static __noinline bool filter__match(const struct sock *sk, struct facts *f,
 	return filter__tuple(&s);
 }
 
-static __always_inline bool emit__wanted(const struct sock *sk, struct facts *f,
+/* Whether a record of what `a` does would be wanted, as far as the socket's ends are known by now. */
+static __always_inline bool emit__admits(const struct sock *sk, struct facts *f,
 					 const struct ev_actor *a, const struct ends *want)
 {
 	if (f->flags & FACT_IGNORED)
 		return false;
-	if (!settings.filters || (f->flags & FACT_ADMITTED))
-		return true;
-	if (!filter__match(sock__plain(sk), f, a, want))
+	return !settings.filters || (f->flags & FACT_ADMITTED) ||
+	       filter__match(sock__plain(sk), f, a, want);
+}
+
+static __always_inline bool emit__wanted(const struct sock *sk, struct facts *f,
+					 const struct ev_actor *a, const struct ends *want)
+{
+	if (!emit__admits(sk, f, a, want))
 		return false;
-	facts__set(f, FACT_ADMITTED);
+	if (settings.filters && !(f->flags & FACT_ADMITTED))
+		facts__set(f, FACT_ADMITTED);
 	return true;
 }
 

@@ -24,15 +24,17 @@ int whoami(void *ctx)
 }
 
 /* Its creator may act no more on it, and is its owner all the same. */
-static __always_inline void open__tell(struct facts *f)
+static __always_inline void open__tell(const struct sock *sk, struct facts *f)
 {
 	struct ev_actor actor = {};
 
-	if (!settings.filters) {
-		process__tell(&f->owner);
-		return;
+	if (settings.filters) {
+		actor__fill(&actor);
+		if (!filter__no_ends(&f->owner, &actor,
+				     BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum)))
+			return;
 	}
-	actor__acts(f, &actor);
+	process__tell(&f->owner);
 }
 
 SEC("cgroup/sock_create")
@@ -53,23 +55,8 @@ int sock_create(struct bpf_sock *ctx)
 	if (f->owner.tgid == self_tgid)
 		facts__set(f, FACT_IGNORED);
 	else
-		open__tell(f);
+		open__tell(sock__plain(ctx), f);
 	return 1;
-}
-
-/* Filters on a socket's ends can match nothing here. */
-static __always_inline bool no_fd__wanted(struct ev_actor *a, __u32 netns)
-{
-	const __u32 who = FILTER_PID | FILTER_COMM | FILTER_UID | FILTER_CGROUP;
-	struct facts none = {};
-
-	if (!settings.filters)
-		return true;
-	if (settings.filters & ~(who | FILTER_NETNS))
-		return false;
-	if ((settings.filters & FILTER_NETNS) && !bpf_map_lookup_elem(&filter_netns, &netns))
-		return false;
-	return filter__process(&none, a);
 }
 
 SEC("tracepoint/syscalls/sys_exit_socket")
@@ -88,7 +75,7 @@ int sys_exit_socket(struct trace_event_raw_sys_exit *ctx)
 	net = BPF_CORE_READ(task, nsproxy, net_ns);
 	netns = BPF_CORE_READ(net, ns.inum);
 	actor__fill(&actor);
-	if (actor.proc.tgid == self_tgid || !no_fd__wanted(&actor, netns))
+	if (actor.proc.tgid == self_tgid || !filter__no_ends(&actor.proc, &actor, netns))
 		return 0;
 	process__tell(&actor.proc);
 	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);

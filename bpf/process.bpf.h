@@ -238,7 +238,7 @@ GLOBAL_FUNC int process__tell_first(struct ev_owner *o)
 	return 0;
 }
 
-/* Before the first record of the running process, `o`. */
+/* Before a record of the running process, `o`, which the filters want. */
 static __always_inline void process__tell(struct ev_owner *o)
 {
 	__u32 slot = o->tgid & (TOLD_SLOTS - 1);
@@ -248,20 +248,34 @@ static __always_inline void process__tell(struct ev_owner *o)
 		process__tell_first(o);
 }
 
-/* The same where the filters may want no record of it: `a` acts on the socket of `f`. */
-static __always_inline void process__acts(const struct facts *f, struct ev_actor *a)
+/*
+ * The running thread acts on the socket of `f`, and the record of it will be made by whoever knows its outcome,
+ * when another process may be running: it is told now.
+ */
+static __always_inline void actor__acts(const struct sock *sk, struct facts *f, struct ev_actor *a,
+					const struct ends *want)
 {
-	if (settings.filters && !(f->flags & FACT_ADMITTED) && !filter__process(f, a))
-		return;
-	if (!(f->flags & FACT_IGNORED))
+	actor__fill(a);
+	if (emit__admits(sk, f, a, want))
 		process__tell(&a->proc);
 }
 
-/* The running thread, which acts on the socket of `f`. */
-static __always_inline void actor__acts(const struct facts *f, struct ev_actor *a)
+/*
+ * Whether the filters want what is about no socket, or about one that has no ends yet: those on ends can match
+ * nothing here.
+ */
+static __always_inline bool filter__no_ends(const struct ev_owner *owner, const struct ev_actor *a,
+					    __u32 netns)
 {
-	actor__fill(a);
-	process__acts(f, a);
+	const __u32 who = FILTER_PID | FILTER_COMM | FILTER_UID | FILTER_CGROUP;
+
+	if (!settings.filters)
+		return true;
+	if (settings.filters & ~(who | FILTER_NETNS))
+		return false;
+	if ((settings.filters & FILTER_NETNS) && !bpf_map_lookup_elem(&filter_netns, &netns))
+		return false;
+	return filter__process(owner, a);
 }
 
 #endif

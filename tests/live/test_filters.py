@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import struct
 import subprocess
 
 import live
@@ -107,6 +108,51 @@ def test_netns():
 
 def netns_inode(path):
     return os.stat(path).st_ino
+
+
+CAPTURE_EVENT, EV_PROCESS = 2, 11    # src/capture.h, include/events.h
+
+
+def processes_captured(path):
+    """Names of the processes that the kernel side told of: more than the output has, which leaves out who has no record."""
+    with open(path, "rb") as f:
+        data = f.read()
+    names, at = set(), 12
+    while at < len(data):
+        kind, size = struct.unpack_from("=II", data, at)
+        if kind == CAPTURE_EVENT and struct.unpack_from("=H", data, at + 8)[0] == EV_PROCESS:
+            names.add(data[at + 40:at + 56].partition(b"\0")[0].decode())    # ev_head, then ev_owner
+        at += 8 + size
+    return names
+
+
+def test_processes_of_other_sockets():
+    """Programs with no socket that matches are not told of: bound, connected, accepted, sent, closed elsewhere."""
+    with netns() as here, netns() as there:
+        with live.Held(where=here) as held:
+            port = held.facts["listener_lport"]
+            for options in (["--netns", "/run/netns/" + here], ["--port", "1"], ["--lport", "1"], ["--rport", "1"],
+                            ["--addr", "198.51.100.0/24"], ["--laddr", "::1"], ["--raddr", "198.51.100.7"],
+                            ["--netns", "/run/netns/" + here, "--port", str(port), "--uid", "0"]):
+                capture = live.new_path(".capture")
+                with live.Tracer("--capture", capture, *options) as tracer:
+                    for name, *args in (("short_lives", "5"), ("tcp_local_close",), ("udp_autobind",)):
+                        live.run_alone(name, *args, prefix=["ip", "netns", "exec", there])
+                mine = {held.facts["server_pid"], held.facts["client_pid"]}
+                others = [r for r in tracer.records if r["type"] not in ("start", "stop") and r.get("pid") not in mine]
+                equal(others, [], "records with %r" % options)
+                equal(processes_captured(capture), set(), "processes told of with %r" % options)
+
+
+def test_processes_of_selected_sockets():
+    """Who has a record is told first-hand, whichever filter admits the socket, at whichever call."""
+    for options, names in ((["--rport", "{port}"], {"client"}), (["--lport", "{port}"], {"server"}),
+                           (["--port", "{port}"], {"client", "server"}), (["--addr", "127.0.0.1"], {"client", "server"}),
+                           (["--laddr", "127.0.0.0/8", "--proto", "tcp"], {"client", "server"})):
+        told = {r["comm"]: r for r in hold(*options).of("process")}
+        equal(set(told), names, "processes with %r" % options)
+        for name, record in told.items():
+            check("inferred" not in record, "with %r %s is not first-hand: %r", options, name, record)
 
 
 @contextlib.contextmanager
