@@ -21,11 +21,28 @@ static __always_inline struct facts *accept__listener(__u16 lport)
 	return l && (l->flags & FACT_LISTENED) && l->lport == lport ? l : NULL;
 }
 
+/* A child that has no cookie, and so no facts: queued before the start. The running process is its owner. */
+static __noinline void accept__lost(const struct sock *sk, __u16 family)
+{
+	struct ev_actor actor;
+	struct ev_sock s;
+
+	if (settings.filters) {
+		actor__fill(&actor);
+		s.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+		sock__tuple(sk, family, s.laddr, s.raddr, &s.lport, &s.rport, false);
+		if (!filter__process(&actor.proc, &actor) || !filter__tuple(&s))
+			return;
+	}
+	loss__count(LOST_FACTS);
+}
+
 /* A child whose handshake was seen has facts that say so; any other socket is looked at closely. */
 static __always_inline struct facts *accept__child(struct file *file, struct sock **skp)
 {
 	struct sock *sk = file ? file__sock(file) : NULL;
 	struct facts *f;
+	__u16 family;
 
 	*skp = sk;
 	if (!sk)
@@ -35,11 +52,12 @@ static __always_inline struct facts *accept__child(struct file *file, struct soc
 		return f;
 	*skp = sk = file__sock_checked(file);
 	f = sock__facts(sk);
-	/* nobody has asked for its cookie: queued before the start */
-	if (!f && sk &&
-	    sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol)))
-		loss__count(LOST_FACTS);
-	return f;
+	if (f || !sk)
+		return f;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (sock__wanted(family, BPF_CORE_READ(sk, sk_protocol)))
+		accept__lost(sk, family);
+	return NULL;
 }
 
 static __noinline void accept__emit(const struct sock *sk, struct facts *f, __u64 listener, int ret,

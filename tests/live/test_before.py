@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sockets from before socklife started: connections on either end, inherited ones, and those still in a queue."""
+import os
 import time
 
 import live
@@ -109,6 +110,17 @@ def test_queued():
 def test_queued_with_filter():
     queued("-p", "{server_pid}")
     queued("--lport", "{listener_lport}")
+
+
+def test_queued_with_filter_of_others():
+    """No loss where the filters leave out who accepted it, or the connection."""
+    for options in (["--comm", "nobody-has-it"], ["--port", "1"], ["--laddr", "::1"], ["--netns", "1"],
+                    ["--pid", str(os.getpid())]):
+        with live.Held(name="queued") as held:
+            with live.Tracer(*options) as tracer:
+                held.line("accepted")
+                held.release()
+        equal([r["type"] for r in tracer.records], ["start", "stop"], "records with %r" % options)
 
 
 def test_queued_and_ended_by_peer():
