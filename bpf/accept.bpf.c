@@ -17,7 +17,7 @@ static __always_inline struct facts *accept__listener(__u16 lport)
 
 	if (!sk)
 		return NULL;
-	l = facts__get(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
+	l = facts__get(READ(struct sock, sk, __sk_common.skc_cookie.counter));
 	return l && (l->flags & FACT_LISTENED) && l->lport == lport ? l : NULL;
 }
 
@@ -47,7 +47,7 @@ static __always_inline struct facts *accept__child(struct file *file, struct soc
 	*skp = sk;
 	if (!sk)
 		return NULL;
-	f = facts__get(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
+	f = facts__get(READ(struct sock, sk, __sk_common.skc_cookie.counter));
 	if (f && (f->flags & FACT_PASSIVE))
 		return f;
 	*skp = sk = file__sock_checked(file);
@@ -112,7 +112,7 @@ static __always_inline int accept__returned(long ret)
 	if (!f)
 		return 0;
 	if (!f->inode)
-		f->inode = BPF_CORE_READ(file, f_inode, i_ino);
+		f->inode = file__inode(file);
 	if (!(f->flags & FACT_TUPLE))
 		f->lport = sock__sport(sk);
 	l = accept__listener(f->lport);

@@ -79,7 +79,7 @@ static __always_inline void close__unread(const struct sock *sk, struct facts *f
 	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
 	__u32 unread;
 
-	if (!f->unread_last || !BPF_CORE_READ(tp, bytes_received))
+	if (!BPF_CORE_READ(tp, bytes_received))
 		return;
 	unread = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
 	if (unread && (BPF_CORE_READ(sk, __sk_common.skc_flags) & (1ul << SOCK_DONE)))
@@ -99,20 +99,21 @@ static __always_inline void close__undecided(const struct sock *sk, struct facts
 
 	if (connected)
 		f->connect_ns = 0;
-	if (connected && protocol == IPPROTO_TCP)
-		facts__set(f, FACT_ESTABLISHED);
+	if (protocol == IPPROTO_TCP && state != TCP_CLOSE)
+		facts__set(f, connected ? FACT_SYN_SENT | FACT_ESTABLISHED : FACT_SYN_SENT);
 	connect__outcome(sk, f, 0, connected ? CONNECT_DECIDED : CONNECT_ABANDONED, now);
 }
 
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *ctx)
 {
-	const struct sock *sk = sock__plain(ctx);
 	__u64 cookie = bpf_get_socket_cookie(ctx), now;
+	const struct sock *sk;
 	struct facts *f = facts__get(cookie);
 
 	if (!f)
 		return 1;
+	sk = sock__address(f, ctx);
 	now = bpf_ktime_get_boot_ns();
 	if (f->flags & FACT_CONNECTING)
 		close__undecided(sk, f, ctx->protocol, ctx->state, now);
@@ -122,9 +123,10 @@ int sock_release(struct bpf_sock *ctx)
 		bpf_map_delete_elem(&udp_peers, &cookie);
 		facts__drop(cookie);
 	} else if (ctx->state == TCP_CLOSE) {
-		close__unread(sk, f);
+		if (f->unread_last)
+			close__unread(sk, f);
 	} else if (ctx->state == TCP_LISTEN) {
-		close__listener(f, BPF_CORE_READ(sk, __sk_common.skc_num));
+		close__listener(f, sock__sport(sk));
 	}
 	return 1;
 }
@@ -147,6 +149,19 @@ static __always_inline void close__adopt(const struct sock *sk, struct facts *f)
 	facts__set(f, FACT_LISTENER_OWNER | (l->flags & (FACT_EXITING | FACT_KERNEL_CLOSED)));
 }
 
+/*
+ * A released connection dies by a packet or a timer; if none came since, in the release itself or by
+ * `ss -K`.
+ */
+static __always_inline __u64 close__time(const struct sock *sk, const struct facts *f)
+{
+	__u64 packet = state__packet_ns(sk);
+
+	if ((f->flags & FACT_RELEASED) && packet > f->released_ns && sk->sk_err != ECONNABORTED)
+		return packet;
+	return bpf_ktime_get_boot_ns();
+}
+
 static __always_inline int close__destroyed(struct sock *sk)
 {
 	__u64 cookie = sk->__sk_common.skc_cookie.counter, id;
@@ -162,7 +177,7 @@ static __always_inline int close__destroyed(struct sock *sk)
 	}
 	if ((f->flags & FACT_ESTABLISHED) && !(f->flags & FACT_SAVED))
 		state__closed_unseen(sk, f);
-	close__emit(sk, f, bpf_ktime_get_boot_ns(), true);
+	close__emit(sk, f, close__time(sk, f), true);
 	facts__drop(cookie);
 	return 0;
 }

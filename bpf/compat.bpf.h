@@ -45,6 +45,33 @@ static __always_inline __u32 compat__inet_options(const struct sock *sk)
 	return options;
 }
 
+/*
+ * Linux 6.2: a plain address as a pointer of a kernel type, "bpf: Add kfunc bpf_rdonly_cast". A field of it
+ * is a plain load of 1 ns, which reads 0 where the address is bad; a probe read takes 20. The enum's
+ * value came with the same release: a kernel that has one and not the other is told so by no_casts.
+ */
+enum bpf_func_id___casts { BPF_FUNC_cgrp_storage_get___casts = 1 };
+
+extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak;
+
+#define CASTS                                                                                      \
+	(bpf_core_enum_value_exists(enum bpf_func_id___casts,                                      \
+				    BPF_FUNC_cgrp_storage_get___casts) &&                          \
+	 !settings.no_casts)
+
+/* A field of a struct at a plain address. */
+#define READ(type, addr, field)                                                                    \
+	(CASTS ? ((const type *)bpf_rdonly_cast(addr, bpf_core_type_id_kernel(type)))->field :     \
+		 BPF_CORE_READ((const type *)(addr), field))
+
+/* A pointer in it, as a plain address again: what global functions take. */
+#define READ_ADDRESS(type, addr, field)                                                            \
+	(CASTS ? ((const struct timespec64 *)bpf_rdonly_cast(                                      \
+			  (const void *)(addr) + bpf_core_field_offset(type, field),               \
+			  bpf_core_type_id_kernel(struct timespec64)))                             \
+			 ->tv_sec :                                                                \
+		 (__s64)BPF_CORE_READ((const type *)(addr), field))
+
 /* IP_LOCAL_PORT_RANGE (6.3): low in the lower half, high in the upper; 0: the namespace's. */
 struct inet_sock___range {
 	__u32 local_port_range;

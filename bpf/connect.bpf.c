@@ -10,17 +10,21 @@
 
 static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 *addr)
 {
-	const struct sock *sk = sock__plain(ctx->sk);
+	__u64 cookie = bpf_get_socket_cookie(ctx), now, id;
 	struct ends want = { .rport = bpf_ntohs(ctx->user_port) };
-	__u64 now, id;
+	const struct sock *sk;
+	struct socket *socket;
 	struct file *file;
 	struct facts *f;
 
-	if (!sk || !sock__wanted(ctx->family, ctx->protocol))
+	if (!sock__wanted(ctx->family, ctx->protocol))
 		return 1;
-	f = sock__meet(bpf_get_socket_cookie(ctx), sk);
+	f = facts__get(cookie);
+	if (!f)
+		f = sock__meet(cookie, sock__plain(ctx->sk));
 	if (!f)
 		return 1;
+	sk = sock__address(f, ctx->sk);
 	now = bpf_ktime_get_boot_ns();
 	if (f->flags & FACT_CONNECTING) /* disconnected before an answer, and tried again */
 		connect__outcome(sk, f, 0, CONNECT_ABANDONED, now);
@@ -34,10 +38,11 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 	f->unread_last = 0;
 	__builtin_memcpy(want.raddr, addr, ADDR_LEN);
 	actor__acts(sk, f, &f->actor, &want);
-	file = BPF_CORE_READ(sk, sk_socket, file);
+	socket = READ(struct sock, sk, sk_socket);
+	file = READ(struct socket, socket, file);
 	if (file) {
-		f->inode = BPF_CORE_READ(file, f_inode, i_ino);
-		if (ctx->protocol == IPPROTO_TCP && (BPF_CORE_READ(file, f_flags) & O_NONBLOCK))
+		f->inode = file__inode(file);
+		if (ctx->protocol == IPPROTO_TCP && (READ(struct file, file, f_flags) & O_NONBLOCK))
 			facts__set(f, FACT_ASYNC);
 	}
 	if (ctx->protocol == IPPROTO_UDP) {

@@ -51,7 +51,7 @@ static __noinline void connect__emit(const struct sock *sk, struct facts *f, int
 	e->range_high = range >> 16;
 	e->syn_sent = e->base.sock.proto == IPPROTO_TCP && (f->flags & FACT_SYN_SENT) &&
 		      ((f->flags & FACT_ESTABLISHED) ||
-		       BPF_CORE_READ(tp, snd_nxt) != BPF_CORE_READ(tp, snd_una));
+		       READ(struct tcp_sock, tp, snd_nxt) != READ(struct tcp_sock, tp, snd_una));
 	emit__end(e);
 }
 

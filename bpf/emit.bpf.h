@@ -13,11 +13,11 @@
  * A field of a sock. Where the verifier knows the pointer (tp_btf, iterators) it is a plain load of
  * 1 ns; elsewhere a probe read of 20. `direct` is a constant, so one of the two is gone.
  */
-#define SK(field) (direct ? sk->field : BPF_CORE_READ(sk, field))
+#define SK(field) (direct ? sk->field : READ(struct sock, sk, field))
 
 static __always_inline __u16 sock__sport(const struct sock *sk)
 {
-	return bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
+	return bpf_ntohs(READ(struct inet_sock, sk, inet_sport));
 }
 
 static __always_inline void addr__from_v4(__u8 *addr, __be32 v4)
@@ -57,6 +57,13 @@ static __always_inline const struct sock *sock__plain(const void *typed)
 
 	bpf_probe_read_kernel(&plain, sizeof(plain), &typed);
 	return plain;
+}
+
+/* The same where it has facts: stored and loaded again it has no type any more, and that costs 1 ns. */
+static __always_inline const struct sock *sock__address(struct facts *f, const void *typed)
+{
+	*(volatile __u64 *)&f->sk = (__u64)typed;
+	return (const struct sock *)*(volatile __u64 *)&f->sk;
 }
 
 static __always_inline bool sock__is_kernel(const struct sock *sk, const bool direct)
@@ -112,9 +119,9 @@ static __always_inline void sock__identify(struct facts *f, const struct sock *s
 		return;
 	f->family = SK(__sk_common.skc_family);
 	f->proto = SK(sk_protocol);
-	net = SK(__sk_common.skc_net.net);
-	f->netns = direct ? net->ns.inum : BPF_CORE_READ(net, ns.inum);
-	f->netns_cookie = direct ? net->net_cookie : BPF_CORE_READ(net, net_cookie);
+	net = READ(struct sock, sk, __sk_common.skc_net.net);
+	f->netns = direct ? net->ns.inum : READ(struct net, net, ns.inum);
+	f->netns_cookie = direct ? net->net_cookie : READ(struct net, net, net_cookie);
 }
 
 /*
@@ -306,7 +313,7 @@ static __always_inline bool emit__admits(const struct sock *sk, struct facts *f,
 	if (f->flags & FACT_IGNORED)
 		return false;
 	return !settings.filters || (f->flags & FACT_ADMITTED) ||
-	       filter__match(sock__plain(sk), f, a, want);
+	       filter__match(sock__address(f, sk), f, a, want);
 }
 
 static __always_inline bool emit__wanted(const struct sock *sk, struct facts *f,
@@ -353,7 +360,7 @@ static __always_inline void emit__end(void *record)
 /* The file behind a descriptor of the running process, as an address; 0 where there is none. */
 GLOBAL_FUNC __u64 task__file(int fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct fdtable *fdt = task->files ? task->files->fdt : NULL;
 	struct file **files;
 	__u64 file = 0;
@@ -361,7 +368,7 @@ GLOBAL_FUNC __u64 task__file(int fd)
 	if (!fdt || fd < 0 || (__u32)fd >= fdt->max_fds)
 		return 0;
 	/* 6.1 takes a struct file ** for a BTF pointer, and has no arithmetic on those: read it plainly */
-	files = BPF_CORE_READ(fdt, fd);
+	files = READ(struct fdtable, fdt, fd);
 	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	return file;
 }
@@ -369,15 +376,23 @@ GLOBAL_FUNC __u64 task__file(int fd)
 /* The sock of a file that the caller knows to be a socket's, or finds by its cookie to be one. */
 static __always_inline struct sock *file__sock(struct file *file)
 {
-	struct socket *socket = BPF_CORE_READ(file, private_data);
+	const void *socket = READ(struct file, file, private_data);
 
-	return BPF_CORE_READ(socket, sk);
+	return (struct sock *)READ_ADDRESS(struct socket, socket, sk);
+}
+
+static __always_inline __u64 file__inode(const struct file *file)
+{
+	const struct inode *inode = READ(struct file, file, f_inode);
+
+	return READ(struct inode, inode, i_ino);
 }
 
 /* NULL where it is no socket. */
 static __always_inline struct sock *file__sock_checked(struct file *file)
 {
-	__u16 mode = BPF_CORE_READ(file, f_inode, i_mode);
+	const struct inode *inode = READ(struct file, file, f_inode);
+	__u16 mode = READ(struct inode, inode, i_mode);
 
 	return (mode & 0170000) == 0140000 ? file__sock(file) : NULL; /* S_IFMT, S_IFSOCK */
 }

@@ -5,7 +5,7 @@
 #ifndef SOCKLIFE_FACTS_BPF_H
 #define SOCKLIFE_FACTS_BPF_H
 
-#include "maps.bpf.h"
+#include "compat.bpf.h"
 
 static __noinline void loss__count(__u32 reason)
 {
@@ -22,15 +22,20 @@ static __noinline void loss__count(__u32 reason)
 	__sync_fetch_and_add(&l->count, 1); /* a softirq may nest */
 }
 
-/* A softirq, or another CPU, may be changing another flag of the same socket. */
+/*
+ * A softirq, or another CPU, may be changing another flag of the same socket. What is so already costs
+ * no locked instruction.
+ */
 static __always_inline void facts__set(struct facts *f, __u32 flags)
 {
-	__sync_fetch_and_or(&f->flags, flags);
+	if (~f->flags & flags)
+		__sync_fetch_and_or(&f->flags, flags);
 }
 
 static __always_inline void facts__clear(struct facts *f, __u32 flags)
 {
-	__sync_fetch_and_and(&f->flags, ~flags);
+	if (f->flags & flags)
+		__sync_fetch_and_and(&f->flags, ~flags);
 }
 
 /* NULL where there are none: a kernel socket, or one that was there before and has done nothing yet. */
@@ -101,18 +106,33 @@ static __always_inline void facts__drop(__u64 cookie)
  */
 #define GLOBAL_FUNC __weak __noinline
 
+/*
+ * Cast, though it has a type: for each pointer that is read through a trusted one the verifier of 6.18
+ * searches all types of the kernel (btf_nested_type_is_trusted), 1 ms each time.
+ */
+static __always_inline struct task_struct *task__current(void)
+{
+	return CASTS ? bpf_rdonly_cast((void *)bpf_get_current_task(),
+				       bpf_core_type_id_kernel(struct task_struct)) :
+		       bpf_get_current_task_btf();
+}
+
 /* The process of the running thread. Its name is the group leader's. */
 GLOBAL_FUNC int owner__fill(struct ev_owner *o)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 	struct task_struct *leader = task->group_leader;
+	__u64 *comm = (__u64 *)o->comm;
+	const __u64 *words;
 
 	if (!o)
 		return 0;
 	o->tgid = task->tgid;
 	o->exec = leader->self_exec_id;
 	o->start_ns = leader->start_boottime;
-	bpf_probe_read_kernel(o->comm, sizeof(o->comm), leader->comm);
+	words = __builtin_preserve_access_index((const __u64 *)&leader->comm);
+	comm[0] = words[0];
+	comm[1] = words[1];
 	return 0;
 }
 
@@ -158,7 +178,7 @@ static __always_inline bool actor__in_cgroups(void)
 /* The running thread. `mark` says whether a --cgroup filter matched: only now can that be asked. */
 GLOBAL_FUNC int actor__fill(struct ev_actor *a)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task__current();
 
 	if (!a)
 		return 0;

@@ -30,6 +30,8 @@ extern const volatile char zeroes[PROCESS_EXE_MAX];
 extern volatile __u64 loss_epoch;
 /* socklife itself, as the init pid namespace numbers it: whoami() finds out. */
 extern volatile __u32 self_tgid;
+/* CLOCK_BOOTTIME - CLOCK_MONOTONIC: changes at a suspend. */
+extern volatile __s64 boottime_offset;
 /* Set with the first entry of the map spill: until then nobody looks there. */
 extern volatile __u8 spilled;
 /* UDP connect() calls in flight: while there are none, sys_exit_connect need not look for one. */

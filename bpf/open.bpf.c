@@ -10,6 +10,7 @@ const volatile struct settings settings = {};
 const volatile char zeroes[PROCESS_EXE_MAX] = {};
 volatile __u64 loss_epoch = 1;
 volatile __u32 self_tgid = 0;
+volatile __s64 boottime_offset = 0;
 volatile __u8 spilled = 0;
 volatile __s64 udp_connects = 0;
 volatile __u8 adopt_children = 0;
@@ -55,7 +56,7 @@ int sock_create(struct bpf_sock *ctx)
 	if (f->owner.tgid == self_tgid)
 		facts__set(f, FACT_IGNORED);
 	else
-		open__tell(sock__plain(ctx), f);
+		open__tell(sock__address(f, ctx), f);
 	return 1;
 }
 

@@ -5,16 +5,10 @@
  */
 #include "state.bpf.h"
 
-/* No clock is read but where a time is kept: it costs as much as all the rest. */
+/* No clock is read where a time is kept elsewhere: it costs as much as all the rest. */
 static __always_inline void state__changed(const struct sock *sk, struct facts *f, int old, int new)
 {
-	/* its change to ESTABLISHED was missed (state.bpf.h) */
-	if ((f->flags & FACT_CONNECTING) && (new == TCP_FIN_WAIT1 || new == TCP_CLOSE_WAIT))
-		state__established_unseen(sk, f);
 	switch (new) {
-	case TCP_SYN_SENT:
-		facts__set(f, FACT_SYN_SENT);
-		break;
 	case TCP_ESTABLISHED:
 		state__established(sk, f, old);
 		break;
@@ -23,13 +17,10 @@ static __always_inline void state__changed(const struct sock *sk, struct facts *
 		facts__clear(f, FACT_TUPLE);
 		break;
 	case TCP_FIN_WAIT1:
+		/* its change to ESTABLISHED was missed (state.bpf.h) */
+		if (f->flags & FACT_CONNECTING)
+			state__established_unseen(sk, f);
 		facts__set(f, FACT_FIN_SENT | FACT_LOCAL_FIRST);
-		break;
-	case TCP_LAST_ACK:
-		facts__set(f, FACT_FIN_SENT);
-		break;
-	case TCP_CLOSE_WAIT:
-		facts__set(f, FACT_REMOTE_FIRST);
 		break;
 	case TCP_CLOSE:
 		state__closed(sk, f, old);
@@ -72,6 +63,13 @@ static __always_inline struct facts *state__new(const struct sock *sk, int old, 
 	return f;
 }
 
+/* What the others say, the last state of the connection says too (state__imply). */
+static __always_inline bool state__matters(int new)
+{
+	return (1 << new) &
+	       (1 << TCP_ESTABLISHED | 1 << TCP_LISTEN | 1 << TCP_FIN_WAIT1 | 1 << TCP_CLOSE);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 {
@@ -79,6 +77,8 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 
 	/* LISTEN->SYN_RECV is a child being copied: it may still carry its listener's cookie */
 	if (sk->sk_protocol != IPPROTO_TCP || (new == TCP_SYN_RECV &&old == TCP_LISTEN))
+		return 0;
+	if (!state__matters(new) && !settings.states)
 		return 0;
 	if (!sock__wanted(sk->__sk_common.skc_family, IPPROTO_TCP))
 		return 0;
@@ -88,7 +88,7 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 	if (!f)
 		return 0;
 	if (settings.states)
-		state__emit(sock__plain(sk), f, old, new);
+		state__emit(sock__address(f, sk), f, old, new);
 	state__changed(sk, f, old, new);
 	return 0;
 }

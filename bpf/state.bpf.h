@@ -17,6 +17,17 @@ static __always_inline bool sock__done(const struct sock *sk)
 }
 
 /*
+ * When the packet or the timer came in which the kernel is working on this connection: each refreshes
+ * the socket's own clock (tcp_mstamp_refresh), which is CLOCK_MONOTONIC. Reading one costs 57 ns.
+ */
+static __always_inline __u64 state__packet_ns(const struct sock *sk)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+
+	return tp ? tp->tcp_clock_cache + boottime_offset : 0;
+}
+
+/*
  * Bytes and errors, at the change to CLOSE: a local abort clears them before tcp_destroy_sock. The SYN
  * and the FIN take a sequence number each; bytes_acked counts them when they were acknowledged, and
  * write_seq - snd_una holds them while they were not (kernel-facts: bytes).
@@ -77,15 +88,41 @@ static __always_inline void state__keep_tuple(const struct sock *sk, struct fact
 		facts__set(f, FACT_TUPLE);
 }
 
-/* What the state before CLOSE says of changes that may have been missed. */
+/* What the state before CLOSE says of those before it. */
 static __always_inline void state__imply(struct facts *f, int old)
 {
-	if (old == TCP_FIN_WAIT1 || old == TCP_FIN_WAIT2 || old == TCP_CLOSING)
+	if (old == TCP_SYN_SENT || (old == TCP_SYN_RECV && (f->flags & FACT_CONNECTING)))
+		facts__set(f, FACT_SYN_SENT);
+	else if (old == TCP_FIN_WAIT1 || old == TCP_FIN_WAIT2 || old == TCP_CLOSING)
 		facts__set(f, FACT_FIN_SENT | FACT_LOCAL_FIRST);
 	else if (old == TCP_LAST_ACK)
 		facts__set(f, FACT_FIN_SENT | FACT_REMOTE_FIRST);
 	else if (old == TCP_CLOSE_WAIT)
 		facts__set(f, FACT_REMOTE_FIRST);
+}
+
+/* SYN_RECV comes before it also where both ends called connect() at once. */
+static __always_inline void state__established(const struct sock *sk, struct facts *f, int old)
+{
+	__u64 now = state__packet_ns(sk);
+	bool passive = old == TCP_SYN_RECV && !(f->flags & FACT_CONNECTING);
+
+	/* a repaired connection (TCP_REPAIR) is established without a packet */
+	if (now <= f->connect_ns)
+		now = bpf_ktime_get_boot_ns();
+	f->established_ns = now;
+	facts__clear(f, FACT_SAVED);
+	facts__set(f, FACT_ESTABLISHED | (passive ? FACT_PASSIVE : FACT_SYN_SENT));
+	state__keep_tuple(sk, f);
+	if (f->flags & FACT_CONNECTING)
+		connect__outcome(sock__address(f, sk), f, 0, CONNECT_DECIDED, f->established_ns);
+}
+
+/* Some time ago: without a latency. */
+static __always_inline void state__established_unseen(const struct sock *sk, struct facts *f)
+{
+	f->connect_ns = 0;
+	state__established(sk, f, TCP_SYN_SENT);
 }
 
 static __always_inline void state__closed(const struct sock *sk, struct facts *f, int old)
@@ -95,36 +132,21 @@ static __always_inline void state__closed(const struct sock *sk, struct facts *f
 	if (!tp)
 		return;
 	state__imply(f, old);
+	if ((f->flags & FACT_CONNECTING) && old != TCP_SYN_SENT && old != TCP_SYN_RECV &&
+	    old != TCP_CLOSE && old != TCP_LISTEN)
+		state__established_unseen(sk, f);
 	state__save(sk, tp, f, old);
 	if (!(f->flags & FACT_TUPLE))
 		state__keep_tuple(sk, f);
 	if (!(f->flags & FACT_CONNECTING))
 		return;
 	if (sk->sk_err)
-		connect__outcome(sock__plain(sk), f, -sk->sk_err, CONNECT_DECIDED,
+		connect__outcome(sock__address(f, sk), f, -sk->sk_err, CONNECT_DECIDED,
 				 bpf_ktime_get_boot_ns());
 	else if (old != TCP_SYN_SENT || tp->snd_nxt != tp->snd_una)
-		connect__outcome(sock__plain(sk), f, 0, CONNECT_ABANDONED, bpf_ktime_get_boot_ns());
+		connect__outcome(sock__address(f, sk), f, 0, CONNECT_ABANDONED,
+				 bpf_ktime_get_boot_ns());
 	/* else no port was to be had: sys_exit_connect says so */
-}
-
-static __always_inline void state__established(const struct sock *sk, struct facts *f, int old)
-{
-	f->established_ns = bpf_ktime_get_boot_ns();
-	if (!(f->flags & FACT_SYN_SENT) && old == TCP_SYN_RECV)
-		facts__set(f, FACT_PASSIVE);
-	facts__set(f, FACT_ESTABLISHED);
-	facts__clear(f, FACT_SAVED);
-	state__keep_tuple(sk, f);
-	if (f->flags & FACT_CONNECTING)
-		connect__outcome(sock__plain(sk), f, 0, CONNECT_DECIDED, f->established_ns);
-}
-
-/* Some time ago: without a latency. */
-static __always_inline void state__established_unseen(const struct sock *sk, struct facts *f)
-{
-	f->connect_ns = 0;
-	state__established(sk, f, TCP_SYN_SENT);
 }
 
 /* At its death: how it was closed can still be read off the socket, if not in which order. */

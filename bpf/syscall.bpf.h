@@ -36,10 +36,10 @@ static __always_inline bool syscall__no_socket(long ret)
 /* The facts of an IP socket, NULL where it is none that is wanted. */
 static __always_inline struct facts *sock__facts(struct sock *sk)
 {
-	if (!sk || !sock__wanted(BPF_CORE_READ(sk, __sk_common.skc_family),
-				 BPF_CORE_READ(sk, sk_protocol)))
+	if (!sk || !sock__wanted(READ(struct sock, sk, __sk_common.skc_family),
+				 READ(struct sock, sk, sk_protocol)))
 		return NULL;
-	return facts__make(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
+	return facts__make(READ(struct sock, sk, __sk_common.skc_cookie.counter));
 }
 
 /* The facts of the IP socket that the returning system call was made on, NULL where there is none. */

@@ -38,6 +38,7 @@ struct facts {
 	__u32	retrans;
 	__u32	srtt_us;
 	__u32	unread_last;	/* the last connection's part of unread_bytes */
+	__u64	sk;		/* its address (sock__address) */
 };
 
 #endif

@@ -60,7 +60,8 @@ struct settings {
 	__u8	ipv4;
 	__u8	ipv6;
 	__u8	states;		/* emit every state change */
-	__u8	pad[3];
+	__u8	no_casts;	/* no bpf_rdonly_cast(), whatever the kernel's version says */
+	__u8	pad[2];
 	__u32	n_comms;
 	__u32	n_cidrs[SIDES];
 	char	comms[FILTER_COMMS][COMM_LEN];

@@ -24,6 +24,11 @@ uint64_t host__now(void)
 	return clock_ns(CLOCK_BOOTTIME);
 }
 
+int64_t host__suspended(void)
+{
+	return (int64_t)(clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC));
+}
+
 int32_t host__gmtoff(bool utc)
 {
 	time_t now = time(NULL);

@@ -11,6 +11,8 @@
 
 /* CLOCK_BOOTTIME in ns. */
 uint64_t host__now(void);
+/* How far it is ahead of CLOCK_MONOTONIC: how long the host was suspended since its boot, to some 100 ns. */
+int64_t host__suspended(void);
 /* The wall clock against it; gmtoff 0 when `utc`. */
 struct wall host__wall(bool utc);
 /*

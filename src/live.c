@@ -358,6 +358,7 @@ static void on_clock(struct live *l)
 	int64_t before = pipeline__wall(l->pipeline)->offset_ns, now;
 
 	host__clock_arm(l->clock);
+	tracer__clock(l->tracer);
 	drain(l);
 	now = host__wall(true).offset_ns;
 	if (llabs(now - before) >= STEP_NS)

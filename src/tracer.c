@@ -26,6 +26,7 @@
 #define CONSUME_NS    200000000ull /* the same: a record can cost an answer of the kernel */
 #define HOOKS_MAX     32
 #define SNAPSHOT_READ (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
+#define CLOCK_STEP    1000000
 #define FACTS_STRIDE  ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
 
 struct tracer {
@@ -33,6 +34,7 @@ struct tracer {
 	struct socklife_bpf *skel;
 	struct bpf_link *links[HOOKS_MAX];
 	bool used[HOOKS_MAX];
+	bool no_casts; /* the kernel has no bpf_rdonly_cast() */
 	struct bpf_link *iterator, *options;
 	struct ring_buffer *ring;
 	const unsigned char *slots; /* the facts array, read-only */
@@ -195,6 +197,7 @@ static void fill_settings(struct tracer *t)
 	struct settings *s = &t->skel->rodata->settings;
 	int side;
 
+	s->no_casts = t->no_casts;
 	if (t->config.only_snapshot) {
 		shrink_maps(t);
 		return;
@@ -404,7 +407,17 @@ static int load(struct tracer *t)
 									   hooks[i].program),
 					  t->used[i]);
 	fill_settings(t);
+	tracer__clock(t);
 	return socklife_bpf__load(t->skel);
+}
+
+/* It changes by what a suspend lasted: less is the time between the two readings. */
+void tracer__clock(struct tracer *t)
+{
+	int64_t now = host__suspended(), known = t->skel->bss->boottime_offset;
+
+	if (llabs(now - known) >= CLOCK_STEP)
+		t->skel->bss->boottime_offset = now;
 }
 
 static bool kernel_has(const struct hook *h, const struct btf *vmlinux)
@@ -426,6 +439,10 @@ static int drop_missing(struct tracer *t, struct tracer_error *why)
 	if (!vmlinux) {
 		WHY(why, "the kernel's BTF cannot be read: %s", log__errno(errno));
 		return -errno;
+	}
+	if (btf__find_by_name_kind(vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC) < 0) {
+		t->no_casts = true;
+		dropped++;
 	}
 	for (i = 0; hooks[i].program; i++) {
 		if (!t->used[i] || (kernel_has(&hooks[i], vmlinux) && hooks[i].need != NEED_PORTS))
@@ -759,6 +776,7 @@ void tracer__refresh(struct tracer *t)
 {
 	struct tracer_error why = { 0 };
 
+	tracer__clock(t);
 	if (t->config.filter->n_containers || t->config.filter->n_units)
 		put_cgroups(t, &why);
 }

@@ -79,8 +79,10 @@ int tracer__follow(struct tracer *t, uint32_t tgid);
 /* Processes followed that have not ended. */
 int64_t tracer__followed(const struct tracer *t);
 
-/* Looks for containers and units that have come since (--container, --unit). Cheap without such a filter. */
+/* Once a second: looks for containers and units that have come since (--container, --unit), and tracer__clock(). */
 void tracer__refresh(struct tracer *t);
+/* After a resume from suspend: the programs turn CLOCK_MONOTONIC into CLOCK_BOOTTIME. */
+void tracer__clock(struct tracer *t);
 
 /* The cgroup2 root, the tracer's own. */
 int tracer__cgroup_fd(const struct tracer *t);

@@ -125,6 +125,7 @@ struct tcp_sock {
 	__u32 copied_seq;
 	__u64 bytes_sent;
 	__u32 write_seq;
+	__u64 tcp_clock_cache;
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
 	__u32 snd_una;
@@ -186,6 +187,10 @@ struct file {
 struct inode {
 	__u16 i_mode;
 	unsigned long i_ino;
+};
+
+struct timespec64 {
+	__s64 tv_sec;
 };
 
 struct files_struct {
