@@ -395,10 +395,11 @@ static int on_record(void *arg, void *data, size_t size)
 	return t->consumed < CONSUME_MAX && host__now() < t->consume_until_ns ? 0 : -EAGAIN;
 }
 
-static int load(struct tracer *t)
+static int load(struct tracer *t, struct tracer_error *why)
 {
-	int i;
+	int i, err;
 
+	complaint[0] = verdict[0] = '\0';
 	t->skel = socklife_bpf__open();
 	if (!t->skel)
 		return -errno;
@@ -408,7 +409,11 @@ static int load(struct tracer *t)
 					  t->used[i]);
 	fill_settings(t);
 	tracer__clock(t);
-	return socklife_bpf__load(t->skel);
+	err = socklife_bpf__load(t->skel);
+	if (err)
+		WHY(why, "the kernel refuses the programs: %s%s",
+		    complaint[0] ? complaint : log__errno(err), verdict);
+	return err;
 }
 
 /* It changes by what a suspend lasted: less is the time between the two readings. */
@@ -464,19 +469,17 @@ static int drop_missing(struct tracer *t, struct tracer_error *why)
 
 static int load_what_is_there(struct tracer *t, struct tracer_error *why)
 {
-	int err = load(t), dropped;
+	int err = load(t, why), dropped;
 
 	if (!err)
 		return 0;
-	WHY(why, "the kernel refuses the programs: %s%s",
-	    complaint[0] ? complaint : log__errno(err), verdict);
 	if (check_kernel(why))
 		return -EOPNOTSUPP;
 	dropped = drop_missing(t, why);
 	if (dropped <= 0)
 		return dropped ? dropped : err;
 	socklife_bpf__destroy(t->skel);
-	return load(t);
+	return load(t, why);
 }
 
 /* --pid means what the user sees, the programs see the init namespace's numbers. */
@@ -801,11 +804,12 @@ void tracer__hooks(const struct tracer *t, const char **names, size_t max)
 /* Loads and attaches one program alone. */
 static int try_hook(struct tracer *t, int i)
 {
+	struct tracer_error why;
 	int err;
 
 	memset(t->used, 0, sizeof(t->used));
 	t->used[i] = true;
-	err = load(t);
+	err = load(t, &why);
 	if (!err)
 		err = attach(t, i);
 	bpf_link__destroy(t->links[i]);
