@@ -529,6 +529,20 @@ static void count(struct report *r, const struct report_record *rec)
 		r->last_ns = rec->ts_ns;
 }
 
+static void take_range(struct report *r, const struct report_record *rec)
+{
+	struct report_range n = { .low = report__member_u64(rec->settings, "range_low"),
+				  .high = report__member_u64(rec->settings, "range_high"),
+				  .own = report__member_bool(rec->settings, "own") };
+	uint64_t reserved = report__member_u64(rec->settings, "reserved");
+
+	if (n.high < n.low || n.high > UINT16_MAX || reserved > n.high - n.low ||
+	    (r->range.own && !n.own))
+		return;
+	n.capacity = n.high - n.low + 1 - reserved;
+	r->range = n;
+}
+
 static void take_socket(struct report *r, const struct report_record *rec)
 {
 	uint32_t *flags = report_open__get(r->open, rec->boot, rec->sock);
@@ -560,6 +574,8 @@ void report__take(struct report *r, const struct report_record *rec)
 	bool now = in_time(r, rec->ts_ns);
 
 	if (log_type__of_socket(rec->type)) {
+		if (rec->settings && now)
+			take_range(r, rec);
 		take_socket(r, rec);
 		return;
 	}

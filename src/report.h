@@ -65,6 +65,12 @@ struct report_point {
 		time_wait; /* accept queues: limit, length, drops since it listens, - */
 };
 
+/* Ephemeral ports of a network namespace: the recorder's own, else the one told last. */
+struct report_range {
+	uint64_t low, high, capacity; /* the last: without those that are reserved; 0: not told */
+	bool own;
+};
+
 struct report_points {
 	struct report_point *points; /* REPORT_POINTS_MAX */
 	size_t n;
@@ -111,6 +117,7 @@ struct report {
 	size_t n_findings;
 	uint64_t findings_not_kept;
 	struct report_points ephemeral, queues;
+	struct report_range range;
 	struct report_timeline timeline;
 	struct report_port *port_map; /* 65536 */
 	struct report_lives lives, failed;

@@ -376,12 +376,25 @@ static void put_lives(struct buf *b, const char *key, const struct report_lives 
 	json__close(b, ']');
 }
 
+static void put_range(struct buf *b, const struct report_range *range)
+{
+	if (!range->capacity)
+		return;
+	json__key(b, "range");
+	json__open(b, '{');
+	json__put_u64(b, "low", range->low);
+	json__put_u64(b, "high", range->high);
+	json__put_u64(b, "capacity", range->capacity);
+	json__close(b, '}');
+}
+
 static void put_page(struct buf *b, const struct report *r)
 {
 	put_services(b, r);
 	put_timeline(b, r);
 	put_points(b, "ephemeral", &r->ephemeral);
 	put_points(b, "queues", &r->queues);
+	put_range(b, &r->range);
 	put_port_map(b, r);
 	json__put_u64(b, "lives_total", r->lives.seen);
 	json__put_u64(b, "failed_total", r->failed.seen);

@@ -236,9 +236,9 @@ function ephemeral() {
 		waiting += t.time_wait[i] - (i >= window ? t.time_wait[i - window] : 0);
 		rows.push({ at: bucket(i), open: Math.max(0, open), waiting: Math.round(waiting * Math.min(1, 60e6 / t.width_us)) });
 	}
-	const capacity = Math.max(0, ...points.map(p => p[2]));
+	const range = data.range, capacity = Math.max(0, ...points.map(p => p[2])) || (range ? range.capacity : 0);
 	const peak = Math.max(1, ...rows.map(r => r.open + r.waiting), ...points.map(p => p[3]));
-	const high = Math.max(peak, capacity);
+	const far = capacity > 4 * peak, high = far ? peak : Math.max(peak, capacity);    // else nothing could be made out
 	chart(host, 220, "Ephemeral ports in use over time", (svg, w, h) => {
 		svg.dataset.peak = peak;
 		svg.dataset.capacity = capacity;
@@ -252,7 +252,7 @@ function ephemeral() {
 		};
 		area(() => 0, r => r.open, "blue", "open connections of clients");
 		area(r => r.open, r => r.open + r.waiting, "amber", "in TIME_WAIT");
-		if (capacity) {
+		if (capacity && !far) {
 			svg.append(make("svg:line", { x1: LEFT, x2: w - RIGHT, y1: y(capacity), y2: y(capacity), stroke: "var(--red)", "stroke-dasharray": "5 4" }));
 			svg.append(make("svg:text", { x: w - RIGHT, y: y(capacity) - 5, "text-anchor": "end", class: "over" }, "capacity " + group(capacity)));
 		}
@@ -261,9 +261,10 @@ function ephemeral() {
 				rowTitle(moment(at) + ", to " + subject + ": " + group(used) + " of " + group(most) + " (" + group(live) + " live, " + group(waits) + " in TIME_WAIT)")));
 	});
 	legend(section, [["blue", "open connections of clients"], ["amber", "in TIME_WAIT"],
-		...(points.length ? [["violet", "in use to one destination, as a finding counted it", "dot"]] : []), ...(capacity ? [["red", "capacity", "dash"]] : [])]);
+		...(points.length ? [["violet", "in use to one destination, as a finding counted it", "dot"]] : []), ...(capacity && !far ? [["red", "capacity", "dash"]] : [])]);
 	section.append(make("p", { class: "note" }, "Areas are counted from the records, all destinations together. A port can be in use to several destinations at once: what is limited is the use to each. " +
-		(capacity ? "" : "No finding told the capacity: no destination came near it.")));
+		(capacity ? "Capacity: " + group(capacity) + " ports" + (range && range.capacity === capacity ? " (" + range.low + " to " + range.high + ")" : "") +
+			"; at most " + (100 * peak / capacity).toFixed(peak / capacity < .1 ? 1 : 0) + "\u202f% of as many were in use." : "The log does not tell the capacity.")));
 }
 
 function queues() {

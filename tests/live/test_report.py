@@ -494,6 +494,29 @@ def test_page_of_findings():
 test_page_of_findings.limit = 120
 
 
+def test_page_capacity():
+    """No finding told it: that of the recorder's own namespace, which an audit log has."""
+    live.need("chromium")
+    path, page = live.new_path(".ndjson"), live.new_path(".html")
+    rest = {"max_time_wait": 1000, "tw_reuse": 2, "unprivileged_start": 1024}
+    told = [{"own": True, "range_low": 40000, "range_high": 40999, "reserved": 100, **rest},
+            {"range_low": 1, "range_high": 2, "reserved": 0, **rest}]
+    with open(path, "w") as f:
+        for record in records_of(real_log()):
+            if record["type"] == "connect" and told:
+                record["settings"] = told.pop(0)
+            if not (record["type"] == "finding" and record["finding"].startswith("ephemeral_")):
+                f.write(json.dumps(record, separators=(",", ":")) + "\n")
+    report("--html", page, path)
+    dom, console, _ = browse(page)
+    equal(console, [], "what the console says")
+    equal(attribute(dom, "capacity"), 900, "capacity in the chart")
+    check("Capacity: 900 ports (40000 to 40999)" in dom, "the text does not tell it")
+
+
+test_page_capacity.limit = 120
+
+
 def test_page_of_a_million_records():
     """It stays below 5 MB, and says that it has not all lives."""
     lines = [json.loads(line) for line in open(real_log(), "rb")]
