@@ -387,6 +387,7 @@ static void write_and_detect(struct pipeline *p, struct record *r)
 /* The record was counted when it was told the first time. */
 static void tell_again(struct pipeline *p, struct record *r)
 {
+	const struct ev_actor *from_event = r->actor;
 	struct ev_actor actor;
 
 	if (!chosen(&p->config.filter, r))
@@ -394,6 +395,7 @@ static void tell_again(struct pipeline *p, struct record *r)
 	complete(p, r, &actor);
 	tell_processes(p, r);
 	write_with_settings(p, r);
+	r->actor = from_event; /* `actor` ends here */
 }
 
 /* While a segment's open sockets are being told: this one's turn comes with its next record. */
