@@ -159,9 +159,11 @@ lint-wire:
 	$(Q)for header in include/*.h; do \
 		$(CC) -std=gnu11 -Iinclude -Wpadded -Werror -fsyntax-only -x c $$header || exit; done
 
-# Frames as Linux 6.1 adds them up; newer kernels take more.
+# Frames as Linux 6.1 adds them up; newer kernels take more. And before 6.3 what a global function gets must have been
+# written.
 lint-stack: $(B)/bpf/socklife.o
 	$(Q)tests/stack $<
+	$(Q)! grep -nE '^	struct ev_[a-z_]+ [a-z_]+;' bpf/*.[ch] || { echo 'not initialised'; exit 1; }
 
 TIDY_CHECKS := clang-analyzer-*,bugprone-*,misc-redundant-expression,misc-unused-parameters,\
 	readability-misleading-indentation,readability-redundant-control-flow,\

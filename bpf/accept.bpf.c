@@ -24,8 +24,8 @@ static __always_inline struct facts *accept__listener(__u16 lport)
 /* A child that has no cookie, and so no facts: queued before the start. The running process is its owner. */
 static __noinline void accept__lost(const struct sock *sk, __u16 family)
 {
-	struct ev_actor actor;
-	struct ev_sock s;
+	struct ev_actor actor = {};
+	struct ev_sock s = {};
 
 	if (settings.filters) {
 		actor__fill(&actor);
