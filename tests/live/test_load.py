@@ -77,7 +77,11 @@ def need_two_cpus():
 
 
 def storm_undisturbed(mode):
-    """Other programs of the host can take the CPUs from it, or be the cause of a `lost`: then it is run once more."""
+    """
+    Other programs of the host can take the CPUs from it, or be the cause of a `lost`: then it is run once more. There are
+    kernels that run no tracing program while process 1 does, interrupts included: what packets change in such an
+    interrupt nobody sees. Then ends are missing and come as inferred ones, and an accept() has no facts.
+    """
     try:
         storm(mode)
     except AssertionError as error:
