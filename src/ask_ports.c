@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "ask_answers.h"
 #include "diag.h"
 #include "netns.h"
@@ -171,16 +172,12 @@ static int read_inside(void *arg)
 
 static void add_held(struct use *u, const struct ev_snapshot *snap, bool bound_first)
 {
-	if (u->n_held == u->room) {
-		size_t room = u->room ? u->room * 2 : 1024;
-		struct held *more = reallocarray(u->held, room, sizeof(*more));
+	struct held *more = array__grown(u->held, u->n_held, &u->room, 1024, sizeof(*more));
 
-		u->failed |= !more;
-		if (!more)
-			return;
-		u->held = more;
-		u->room = room;
-	}
+	u->failed |= !more;
+	if (!more)
+		return;
+	u->held = more;
 	u->held[u->n_held++] = (struct held){ .cookie = snap->base.sock.cookie,
 					      .proc = snap->base.actor.proc,
 					      .uid = snap->base.actor.uid,

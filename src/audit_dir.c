@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "array.h"
 #include "audit_dir.h"
 #include "audit_file.h"
 #include "audit_reader.h"
@@ -95,15 +96,11 @@ static int check_file(const struct audit_dir *d, const char *name, struct stat *
 
 static int add_segment(struct audit_dir *d, const struct audit_segment *s)
 {
-	if (d->n == d->room) {
-		size_t room = d->room ? d->room * 2 : 64;
-		void *list = reallocarray(d->segments, room, sizeof(*d->segments));
+	struct audit_segment *list = array__grown(d->segments, d->n, &d->room, 64, sizeof(*list));
 
-		if (!list)
-			return -ENOMEM;
-		d->segments = list;
-		d->room = room;
-	}
+	if (!list)
+		return -ENOMEM;
+	d->segments = list;
 	d->segments[d->n++] = *s;
 	return 0;
 }

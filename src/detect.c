@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 extern const struct detector port_conflict;
 extern const struct detector privileged_port;
 extern const struct detector address_not_local;
@@ -104,15 +106,10 @@ static struct watched *watched__add(struct detect *d, const struct ev_sock *s)
 
 	if (d->n_watched == WATCHED_MAX)
 		return NULL;
-	if (d->n_watched == d->room) {
-		size_t room = d->room ? d->room * 2 : 4;
-
-		new = reallocarray(d->watched, room, sizeof(*new));
-		if (!new)
-			return NULL;
-		d->watched = new;
-		d->room = room;
-	}
+	new = array__grown(d->watched, d->n_watched, &d->room, 4, sizeof(*new));
+	if (!new)
+		return NULL;
+	d->watched = new;
 	new = &d->watched[d->n_watched++];
 	*new = (struct watched){ .net = { .inode = s->netns, .cookie = s->netns_cookie } };
 	return new;

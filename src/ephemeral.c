@@ -34,16 +34,9 @@ struct shares {
 
 enum cure { CURE_POOL, CURE_TW_REUSE, CURE_BIND_NO_PORT, CURE_WIDEN, CURE_CLOSE, CURES };
 
-bool ask_budget__take(struct ask_budget *b, uint32_t ports, uint64_t now_ns)
+bool ephemeral__may_ask(struct ask_budget *b, uint32_t ports, uint64_t now_ns)
 {
-	if (now_ns >= b->second_ns + SECOND) {
-		b->second_ns = now_ns;
-		b->ports = 0;
-	}
-	if (b->ports >= ASK_PORTS_A_SECOND)
-		return false;
-	b->ports += ASK_PORTS_EACH + ports;
-	return true;
+	return ask_budget__take(b, ASK_PORTS_EACH + ports, ASK_PORTS_A_SECOND, now_ns);
 }
 
 bool ephemeral__ask(struct ephemeral *e, const struct detect *d)

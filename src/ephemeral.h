@@ -8,6 +8,7 @@
 
 #include "destinations.h"
 #include "finding.h"
+#include "known.h"
 
 /* Evidence keys of both, for `help findings`. */
 #define EPHEMERAL_EVIDENCE                                                                         \
@@ -27,13 +28,8 @@
 #define ASK_PORTS_EACH     2000
 #define ASK_PORTS_DEFAULT  28232 /* where the capacity is not known */
 
-struct ask_budget {
-	uint64_t second_ns;
-	uint32_t ports;
-};
-
-/* Takes one question about so many ports from the budget; false: there is none left in this second. */
-bool ask_budget__take(struct ask_budget *b, uint32_t ports, uint64_t now_ns);
+/* One question about so many ports; false: the kernel has had enough of them in this second. */
+bool ephemeral__may_ask(struct ask_budget *b, uint32_t ports, uint64_t now_ns);
 
 /* What is looked at, and what came of it. */
 struct ephemeral {

@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+#include "array.h"
+#include "finding.h"
+
 #define OPEN_MAX_FINDINGS 1024
 
 static void tell(struct open_finding *o, struct detect *d, enum finding_status status,
@@ -63,19 +66,14 @@ static void close_oldest(struct finding_set *s, struct detect *d, uint64_t now_n
 
 static struct open_finding *add(struct finding_set *s, struct detect *d, uint64_t now_ns)
 {
-	struct open_finding *new;
+	struct open_finding *new, **list;
 
 	if (s->n == OPEN_MAX_FINDINGS)
 		close_oldest(s, d, now_ns);
-	if (s->n == s->room) {
-		size_t room = s->room ? s->room * 2 : 4;
-		void *list = reallocarray(s->list, room, sizeof(struct open_finding *));
-
-		if (!list)
-			return NULL;
-		s->list = list;
-		s->room = room;
-	}
+	list = array__grown(s->list, s->n, &s->room, 4, sizeof(*list));
+	if (!list)
+		return NULL;
+	s->list = list;
 	new = calloc(1, sizeof(*new));
 	if (new)
 		s->list[s->n++] = new;
@@ -88,6 +86,26 @@ void finding_set__again(struct open_finding *o, struct detect *d, uint64_t now_n
 	o->f.last_ns = now_ns;
 	if (now_ns >= o->emitted_ns + FINDING_UPDATE_NS)
 		tell(o, d, FINDING_UPDATE, now_ns);
+}
+
+bool finding_set__fills(struct finding_set *s, struct detect *d, struct finding *f,
+			const struct netns_ref *net, const struct fill *fill)
+{
+	struct open_finding *o;
+
+	f->key = finding__key(f, net);
+	o = finding_set__of_key(s, f->key);
+	if (!fill->max ||
+	    fill->used * 100 < fill->max * (o ? fill->close_percent : fill->open_percent)) {
+		if (o)
+			finding_set__close(s, d, o, f->last_ns);
+		return false;
+	}
+	f->gauge = true;
+	f->count = fill->used;
+	f->sock.netns = net->inode;
+	f->sock.netns_cookie = net->cookie;
+	return true;
 }
 
 void finding_set__hurry(struct open_finding *o, struct detect *d, uint64_t now_ns)

@@ -36,6 +36,18 @@ struct open_finding *finding_set__of_subject(const struct finding_set *s, uint64
  */
 struct open_finding *finding_set__met(struct finding_set *s, struct detect *d,
 				      const struct finding *f);
+/* How much of something is in use, and at which percentage of it that is told, and is over. */
+struct fill {
+	uint64_t used, max; /* max 0: there is none */
+	unsigned int open_percent, close_percent;
+};
+
+/*
+ * `f` was just begun and is about this namespace: it gets its key and what is in use as its count. False: there is nothing
+ * to be told, and what was open is closed; true: the rest is to be filled in, for finding_set__met().
+ */
+bool finding_set__fills(struct finding_set *s, struct detect *d, struct finding *f,
+			const struct netns_ref *net, const struct fill *fill);
 /* Tells now what finding_set__met() kept for later: for what has become worse. Not if it has just told it. */
 void finding_set__hurry(struct open_finding *o, struct detect *d, uint64_t now_ns);
 /* Met again, with nothing new to say. */

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
+#define SECOND 1000000000ull
+
 bool known__socket(struct detect *d, const struct ask_socket *q, struct known_socket *k)
 {
 	if (kernel__ask(detect__kernel(d), ASK_SOCKET, q, sizeof(*q), k, sizeof(*k)) == sizeof(*k))
@@ -29,10 +33,23 @@ struct holder known__holder(struct detect *d, const struct ev_sock *s, uint32_t 
 	return h;
 }
 
+bool ask_budget__take(struct ask_budget *b, uint32_t cost, uint32_t limit, uint64_t now_ns)
+{
+	if (now_ns >= b->second_ns + SECOND) {
+		b->second_ns = now_ns;
+		b->spent = 0;
+	}
+	if (b->spent >= limit)
+		return false;
+	b->spent += cost;
+	return true;
+}
+
 #define LOOKS_MAX 1024
 
 uint64_t *looks__at(struct looks *l, const struct netns_ref *net)
 {
+	struct look *more;
 	size_t i;
 
 	for (i = 0; i < l->n; i++)
@@ -40,15 +57,10 @@ uint64_t *looks__at(struct looks *l, const struct netns_ref *net)
 			return &l->list[i].at_ns;
 	if (l->n == LOOKS_MAX)
 		l->n = 0;
-	if (l->n == l->room) {
-		size_t room = l->room ? l->room * 2 : 4;
-		struct look *more = reallocarray(l->list, room, sizeof(*more));
-
-		if (!more)
-			return NULL;
-		l->list = more;
-		l->room = room;
-	}
+	more = array__grown(l->list, l->n, &l->room, 4, sizeof(*more));
+	if (!more)
+		return NULL;
+	l->list = more;
 	l->list[l->n] = (struct look){ .net = *net };
 	return &l->list[l->n++].at_ns;
 }
@@ -61,17 +73,13 @@ void looks__free(struct looks *l)
 
 bool members__add(struct members *m, uint64_t cookie, uint64_t key)
 {
-	if (m->n == MEMBERS_MAX)
-		return false;
-	if (m->n == m->room) {
-		size_t room = m->room ? m->room * 2 : 16;
-		struct member *more = reallocarray(m->list, room, sizeof(*more));
+	struct member *more = NULL;
 
-		if (!more)
-			return false;
-		m->list = more;
-		m->room = room;
-	}
+	if (m->n < MEMBERS_MAX)
+		more = array__grown(m->list, m->n, &m->room, 16, sizeof(*more));
+	if (!more)
+		return false;
+	m->list = more;
 	m->list[m->n++] = (struct member){ .cookie = cookie, .key = key };
 	return true;
 }

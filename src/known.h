@@ -14,6 +14,15 @@ bool known__socket(struct detect *d, const struct ask_socket *q, struct known_so
 struct holder known__holder(struct detect *d, const struct ev_sock *s, uint32_t uid,
 			    const struct known_socket *k);
 
+/* What may be asked of the kernel in a second. All zero is a whole second's. */
+struct ask_budget {
+	uint64_t second_ns; /* when it began */
+	uint32_t spent;
+};
+
+/* Takes a question that costs so much of the limit for a second; false: that is spent already. */
+bool ask_budget__take(struct ask_budget *b, uint32_t cost, uint32_t limit, uint64_t now_ns);
+
 /* When each network namespace was looked at last. All zero is empty. */
 struct looks {
 	struct look {

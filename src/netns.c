@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "array.h"
+
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* 5.14 */
 #endif
@@ -164,20 +166,16 @@ struct met {
 /* True the first time. */
 static bool meet(struct met *m, uint32_t inode)
 {
+	uint32_t *more;
 	size_t i;
 
 	for (i = m->n; i-- > 0;)
 		if (m->inodes[i] == inode)
 			return false;
-	if (m->n == m->room) {
-		size_t room = m->room ? m->room * 2 : 64;
-		uint32_t *more = reallocarray(m->inodes, room, sizeof(*more));
-
-		if (!more)
-			return false;
-		m->inodes = more;
-		m->room = room;
-	}
+	more = array__grown(m->inodes, m->n, &m->room, 64, sizeof(*more));
+	if (!more)
+		return false;
+	m->inodes = more;
 	m->inodes[m->n++] = inode;
 	return true;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
 #include <string.h>
+#include "array.h"
 #include "host.h"
 #include "resync.h"
 #include "sock_table.h"
@@ -13,19 +14,15 @@ struct found {
 
 static void collect_found(void *arg, const void *data, size_t size)
 {
+	struct ev_snapshot *list;
 	struct found *f = arg;
 
-	if (size != sizeof(*f->list))
+	if (size != sizeof(*list))
 		return;
-	if (f->n == f->room) {
-		size_t room = f->room ? f->room * 2 : 1024;
-		void *list = reallocarray(f->list, room, sizeof(*f->list));
-
-		if (!list)
-			return;
-		f->list = list;
-		f->room = room;
-	}
+	list = array__grown(f->list, f->n, &f->room, 1024, sizeof(*list));
+	if (!list)
+		return;
+	f->list = list;
 	memcpy(&f->list[f->n++], data, size);
 }
 

@@ -15,6 +15,7 @@
 
 #include "finding.h"
 #include "finding_set.h"
+#include "known.h"
 #include "log.h"
 #include "phrase.h"
 
@@ -25,8 +26,9 @@
 #define BUCKETS          4096
 #define ERRORS_MAX       6  /* told apart by name; more are counted in the last */
 #define LISTENERS_MAX    64 /* sockets of the port looked at, listeners come first */
-#define ASKS_A_SECOND    10
-#define NONE             UINT16_MAX
+#define ASKS_A_SECOND                                                                              \
+	10 /* each walks over all descriptors of the host: not for every destination of a port scan */
+#define NONE UINT16_MAX
 
 extern const struct detector connect_failing;
 
@@ -76,8 +78,7 @@ struct failing {
 	struct finding_set open;
 	struct table *table; /* from the first failure on */
 	size_t n;
-	uint64_t second_ns; /* when the asks began to be counted */
-	unsigned int asks;
+	struct ask_budget budget;
 };
 
 /* --- the table: by key in buckets, by age in a list --- */
@@ -270,16 +271,6 @@ static void find_listener(struct destination *e, const struct holder *h, size_t 
 	}
 }
 
-/* Each walks over all descriptors of the host: not for every destination of a port scan. */
-static bool may_ask(struct failing *all, uint64_t now_ns)
-{
-	if (now_ns >= all->second_ns + SECOND) {
-		all->second_ns = now_ns;
-		all->asks = 0;
-	}
-	return all->asks++ < ASKS_A_SECOND;
-}
-
 static void ask_listener(struct failing *all, struct destination *e, struct detect *d,
 			 uint64_t now_ns)
 {
@@ -291,7 +282,8 @@ static void ask_listener(struct failing *all, struct destination *e, struct dete
 	ssize_t n;
 
 	e->listening = LISTENING_UNKNOWN;
-	if (most(e) != KIND_REFUSED || !is_local(&e->sock) || !may_ask(all, now_ns))
+	if (most(e) != KIND_REFUSED || !is_local(&e->sock) ||
+	    !ask_budget__take(&all->budget, 1, ASKS_A_SECOND, now_ns))
 		return;
 	e->asked_ns = now_ns;
 	answer = calloc(LISTENERS_MAX, sizeof(*answer));

@@ -65,27 +65,19 @@ static void say(struct finding *f, const struct watched *w)
 static void conntrack_full__poll(void *state, struct detect *d, const struct watched *w,
 				 uint64_t now_ns)
 {
-	const uint64_t now = w->facts.conntrack * 100ull;
-	const uint64_t max = w->facts.has_conntrack ? w->facts.max_conntrack : 0;
+	const struct fill fill = { .used = w->facts.conntrack,
+				   .max = w->facts.has_conntrack ? w->facts.max_conntrack : 0,
+				   .open_percent = OPEN_PERCENT,
+				   .close_percent = CLOSE_PERCENT };
 	struct tracking *t = state;
-	struct open_finding *o;
 	struct finding f;
 
 	finding__begin(&f, &conntrack_full, now_ns);
-	f.key = finding__key(&f, &w->net);
-	o = finding_set__of_key(&t->open, f.key);
-	if (!max || now < max * (o ? CLOSE_PERCENT : OPEN_PERCENT)) {
-		if (o)
-			finding_set__close(&t->open, d, o, now_ns);
+	if (!finding_set__fills(&t->open, d, &f, &w->net, &fill))
 		return;
-	}
-	f.gauge = true;
-	f.count = w->facts.conntrack;
-	f.sock.netns = w->net.inode;
-	f.sock.netns_cookie = w->net.cookie;
 	finding__number(&f, "namespace", w->net.inode);
-	finding__number(&f, "limit", max);
-	finding__number(&f, "percent", now / max);
+	finding__number(&f, "limit", fill.max);
+	finding__number(&f, "percent", fill.used * 100 / fill.max);
 	finding__number(&f, "connections",
 			tally__tell(&t->users, &w->net, now_ns, &f, "connections"));
 	say(&f, w);

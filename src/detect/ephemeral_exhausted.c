@@ -133,7 +133,7 @@ static void exhausted__met(struct exhausted *x, struct detect *d, const struct r
 	find_source(x, r, &e);
 	f.key = hash_question(finding__key(&f, &e.q.net), &e.q);
 	/* what the kernel said before is worth more than nothing now */
-	if ((!ask_budget__take(&x->budget, 5 * ASK_PORTS_EACH, r->boot_ns) ||
+	if ((!ephemeral__may_ask(&x->budget, 5 * ASK_PORTS_EACH, r->boot_ns) ||
 	     !ephemeral__ask(&e, d)) &&
 	    o) {
 		finding_set__again(o, d, r->boot_ns);

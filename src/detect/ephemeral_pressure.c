@@ -192,7 +192,7 @@ static void pressure__look(struct pressure *p, struct detect *d, struct destinat
 	uint64_t again_ns = LOOK_AGAIN_NS * ports / ASK_PORTS_DEFAULT;
 
 	to->look_after_ns = now_ns + again_ns;
-	if (!ask_budget__take(&p->budget, ports, now_ns))
+	if (!ephemeral__may_ask(&p->budget, ports, now_ns))
 		return;
 	if (!ephemeral__ask(&e, d)) {
 		to->look_after_ns = now_ns + NO_ANSWER_NS;

@@ -12,6 +12,7 @@
 #include "conflict.h"
 #include "finding.h"
 #include "finding_set.h"
+#include "known.h"
 
 #define SECOND 1000000000ull
 
@@ -25,8 +26,7 @@ extern const struct detector port_conflict;
 struct conflicts {
 	struct finding_set open; /* subject: the key without the holders */
 	struct holder *answer;   /* ANSWER_MAX, from the first use on */
-	uint64_t second_ns;      /* when the asks began to be counted */
-	unsigned int asks;
+	struct ask_budget budget;
 };
 
 static bool holder__listens(const struct holder *h)
@@ -79,15 +79,6 @@ static size_t holders__keep(const struct finding *f, struct holder *h, size_t n,
 	return kept;
 }
 
-static bool conflicts__may_ask(struct conflicts *all, uint64_t now_ns)
-{
-	if (now_ns >= all->second_ns + SECOND) {
-		all->second_ns = now_ns;
-		all->asks = 0;
-	}
-	return all->asks++ < ASKS_A_SECOND;
-}
-
 /* Asks who has the port. Fills `answer` with the conflicting ones, the finding with all but text. */
 static size_t conflict__ask(struct conflicts *all, struct detect *d, struct finding *f,
 			    enum conflict_rule *rule)
@@ -99,7 +90,7 @@ static size_t conflict__ask(struct conflicts *all, struct detect *d, struct find
 		.except = f->sock.cookie,
 		.port = f->sock.lport,
 		.proto = f->sock.proto,
-		.table_only = !conflicts__may_ask(all, f->last_ns),
+		.table_only = !ask_budget__take(&all->budget, 1, ASKS_A_SECOND, f->last_ns),
 	};
 	bool at_listen = !strcmp(f->call, "listen");
 	size_t n = 0, kept, i;

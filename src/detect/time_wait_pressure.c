@@ -63,25 +63,18 @@ static void say(struct finding *f, const struct watched *w)
 static void time_wait_pressure__poll(void *state, struct detect *d, const struct watched *w,
 				     uint64_t now_ns)
 {
-	const uint64_t now = w->facts.time_wait * 100ull, max = w->facts.max_time_wait;
+	const struct fill fill = { .used = w->facts.time_wait,
+				   .max = w->facts.max_time_wait,
+				   .open_percent = OPEN_PERCENT,
+				   .close_percent = CLOSE_PERCENT };
 	struct pressure *p = state;
-	struct open_finding *o;
 	struct finding f;
 
 	finding__begin(&f, &time_wait_pressure, now_ns);
-	f.key = finding__key(&f, &w->net);
-	o = finding_set__of_key(&p->open, f.key);
-	if (!max || now < max * (o ? CLOSE_PERCENT : OPEN_PERCENT)) {
-		if (o)
-			finding_set__close(&p->open, d, o, now_ns);
+	if (!finding_set__fills(&p->open, d, &f, &w->net, &fill))
 		return;
-	}
-	f.gauge = true;
-	f.count = w->facts.time_wait;
-	f.sock.netns = w->net.inode;
-	f.sock.netns_cookie = w->net.cookie;
-	finding__number(&f, "limit", max);
-	finding__number(&f, "percent", now / max);
+	finding__number(&f, "limit", fill.max);
+	finding__number(&f, "percent", fill.used * 100 / fill.max);
 	finding__number(&f, "closed_first",
 			tally__tell(&p->closers, &w->net, now_ns, &f, "closed_first"));
 	say(&f, w);
