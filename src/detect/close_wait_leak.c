@@ -19,7 +19,7 @@
 /* A leak of more is told as "at least so many"; an answer has to fit into a capture's chunk. */
 #define ANSWER_MAX   16384
 #define PROGRAMS_MAX 64 /* of one look at one namespace */
-#define PEERS_TOLD   4
+#define ENDS_TOLD    4
 /*
  * A look walks the whole hash of connections: seldom. What leaks was a connection before, so that there
  * were records; where the last is long ago, the FIN of a quiet remote peer makes none.
@@ -52,10 +52,16 @@ struct catch
 	bool more; /* than there was room for */
 };
 
-struct peer {
+/* A peer, or, without address, a local port; and how many of the sockets have it. */
+struct end {
 	uint8_t addr[ADDR_LEN];
 	uint32_t port; /* 0: any, of a server's clients */
 	uint32_t n;
+};
+
+struct ends {
+	struct end *list; /* room for the whole look */
+	size_t n;
 };
 
 static uint64_t namespace_of(const struct netns_ref *net)
@@ -129,7 +135,7 @@ static void find_programs(struct catch *c)
 
 static int by_address(const void *a, const void *b)
 {
-	const struct peer *x = a, *y = b;
+	const struct end *x = a, *y = b;
 	int order = memcmp(x->addr, y->addr, sizeof(x->addr));
 
 	return order ? order : (x->port > y->port) - (x->port < y->port);
@@ -137,31 +143,40 @@ static int by_address(const void *a, const void *b)
 
 static int most_first(const void *a, const void *b)
 {
-	const struct peer *x = a, *y = b;
+	const struct end *x = a, *y = b;
 
 	return x->n != y->n ? (x->n > y->n ? -1 : 1) : by_address(a, b);
 }
 
-static size_t count_peers(struct peer *p, size_t n)
+/* The same ones become one, the most frequent first. */
+static void count_ends(struct ends *e)
 {
 	size_t from, to, kept = 0;
+	struct end *p = e->list;
 
-	qsort(p, n, sizeof(*p), by_address);
-	for (from = 0; from < n; from = to) {
-		for (to = from + 1; to < n && !by_address(&p[from], &p[to]); to++)
+	qsort(p, e->n, sizeof(*p), by_address);
+	for (from = 0; from < e->n; from = to) {
+		for (to = from + 1; to < e->n && !by_address(&p[from], &p[to]); to++)
 			;
 		p[kept] = p[from];
 		p[kept++].n = to - from;
 	}
 	qsort(p, kept, sizeof(*p), most_first);
-	return kept;
+	e->n = kept;
 }
 
-static void name_peers(struct phrase *text, const struct peer *p, size_t n)
+static void name_more(struct phrase *text, const struct ends *e)
 {
+	if (e->n > ENDS_TOLD)
+		phrase__add(text, " and %zu more", e->n - ENDS_TOLD);
+}
+
+static void name_peers(struct phrase *text, const struct ends *peers)
+{
+	const struct end *p = peers->list;
 	size_t i;
 
-	for (i = 0; i < n && i < PEERS_TOLD; i++) {
+	for (i = 0; i < peers->n && i < ENDS_TOLD; i++) {
 		phrase__add(text, i ? ", " : "");
 		if (p[i].port)
 			phrase__address(text, p[i].addr, p[i].port);
@@ -169,8 +184,17 @@ static void name_peers(struct phrase *text, const struct peer *p, size_t n)
 			phrase__host(text, p[i].addr);
 		phrase__add(text, " (%u)", p[i].n);
 	}
-	if (n > PEERS_TOLD)
-		phrase__add(text, " and %zu more", n - PEERS_TOLD);
+	name_more(text, peers);
+}
+
+static void name_ports(struct phrase *text, const struct ends *ports)
+{
+	size_t i;
+
+	for (i = 0; i < ports->n && i < ENDS_TOLD; i++)
+		phrase__add(text, "%s%u (%u)", i ? ", " : "", ports->list[i].port,
+			    ports->list[i].n);
+	name_more(text, ports);
 }
 
 static void count_process(struct finding *f, const struct known_socket *k, uint32_t uid)
@@ -215,8 +239,9 @@ static struct ev_sock sock_of(const struct catch *c, const struct close_waiter *
 }
 
 static void add_waiter(const struct catch *c, struct finding *f, const struct close_waiter *w,
-		       struct peer *peer)
+		       struct ends *peers, struct ends *ports)
 {
+	struct end *peer = &peers->list[peers->n++];
 	struct ev_sock s = sock_of(c, w);
 	struct known_socket k;
 
@@ -228,7 +253,8 @@ static void add_waiter(const struct catch *c, struct finding *f, const struct cl
 	if (f->n_holders < HOLDERS_MAX)
 		f->holders[f->n_holders++] = known__holder(c->d, &s, w->uid, &k);
 	f->holders_total++;
-	*peer = (struct peer){ .port = k.sock.facts & FACT_CONNECTED ? w->rport : 0 };
+	ports->list[ports->n++] = (struct end){ .port = w->lport };
+	*peer = (struct end){ .port = k.sock.facts & FACT_CONNECTED ? w->rport : 0 };
 	memcpy(peer->addr, w->raddr, sizeof(peer->addr));
 }
 
@@ -237,7 +263,7 @@ struct total {
 };
 
 static void say(const struct catch *c, struct finding *f, const struct total *t,
-		const struct peer *peers, size_t n_peers)
+		const struct ends *peers, const struct ends *ports)
 {
 	struct phrase m = phrase__message(f), a = phrase__advice(f);
 	const struct ev_owner *proc = &f->actor.proc;
@@ -247,11 +273,14 @@ static void say(const struct catch *c, struct finding *f, const struct total *t,
 		phrase__owner(&m, proc);
 	else
 		phrase__add(&m, "a process of uid %u", t->uid);
-	phrase__add(&m,
-		    " leaves %s%" PRIu64
-		    " connection%s in CLOSE_WAIT, the oldest for %u s or more: ",
-		    c->more ? "at least " : "", f->count, s, t->oldest_ms / 1000);
-	name_peers(&m, peers, n_peers);
+	phrase__add(&m, " leaves %s%" PRIu64 " connection%s of local port%s ",
+		    c->more ? "at least " : "", f->count, s, phrase__plural(ports->n));
+	if (ports->n == 1)
+		phrase__add(&m, "%u", ports->list[0].port);
+	else
+		name_ports(&m, ports);
+	phrase__add(&m, " in CLOSE_WAIT, the oldest for %u s or more: ", t->oldest_ms / 1000);
+	name_peers(&m, peers);
 	phrase__add(&m, " closed, it did not");
 	if (t->queued)
 		phrase__add(&m, "; accept() never took %u of them", t->queued);
@@ -267,16 +296,25 @@ static void say(const struct catch *c, struct finding *f, const struct total *t,
 			    proc->tgid);
 }
 
-/* All of one program, from its first on: the list has the oldest first. */
-static void tell_program(struct leaks *all, struct catch *c, size_t first, struct peer *peers,
+/* A text of the evidence, to be written. */
+static struct phrase evidence(struct finding *f, const char *key)
+{
+	finding__text(f, key, "%s", "");
+	return (struct phrase){ .s = f->evidence[f->n_evidence - 1].text,
+				.size = EVIDENCE_TEXT_MAX };
+}
+
+/* All of one program, from its first on: the list has the oldest first. `room` for both ends of all. */
+static void tell_program(struct leaks *all, struct catch *c, size_t first, struct end *room,
 			 uint64_t now_ns)
 {
+	struct ends peers = { .list = room }, ports = { .list = room + c->n };
 	const uint64_t key = c->programs[first];
 	struct total t = { .oldest_ms = c->list[first].age_ms, .uid = c->list[first].uid };
 	struct open_finding *o;
-	size_t i, n_peers = 0;
 	struct phrase text;
 	struct finding f;
+	size_t i;
 
 	finding__begin(&f, &close_wait_leak, now_ns);
 	f.gauge = true;
@@ -287,21 +325,24 @@ static void tell_program(struct leaks *all, struct catch *c, size_t first, struc
 			continue;
 		c->programs[i] = 0;
 		t.queued += c->list[i].queued;
-		add_waiter(c, &f, &c->list[i], &peers[n_peers++]);
+		add_waiter(c, &f, &c->list[i], &peers, &ports);
 	}
 	qsort(f.processes, f.n_processes, sizeof(f.processes[0]), most_involved);
-	n_peers = count_peers(peers, n_peers);
+	count_ends(&peers);
+	count_ends(&ports);
 	f.key = key;
 	f.sock.netns = c->w->net.inode;
 	f.sock.netns_cookie = c->w->net.cookie;
 	f.estimated = c->more;
 	finding__number(&f, "oldest_s", t.oldest_ms / 1000);
 	finding__number(&f, "not_accepted", t.queued);
-	finding__text(&f, "peers", "%s", "");
-	text = (struct phrase){ .s = f.evidence[f.n_evidence - 1].text, .size = EVIDENCE_TEXT_MAX };
-	name_peers(&text, peers, n_peers);
-	finding__number(&f, "peers_total", n_peers);
-	say(c, &f, &t, peers, n_peers);
+	text = evidence(&f, "lports");
+	name_ports(&text, &ports);
+	finding__number(&f, "lports_total", ports.n);
+	text = evidence(&f, "peers");
+	name_peers(&text, &peers);
+	finding__number(&f, "peers_total", peers.n);
+	say(c, &f, &t, &peers, &ports);
 	o = finding_set__met(&all->open, c->d, &f);
 	if (o)
 		o->subject = namespace_of(&c->w->net);
@@ -325,16 +366,16 @@ static void close_others(struct leaks *all, const struct catch *c, uint64_t now_
 
 static void tell_all(struct leaks *all, struct catch *c, uint64_t now_ns)
 {
-	struct peer *peers = calloc(c->n ? c->n : 1, sizeof(*peers));
+	struct end *room = calloc(c->n ? 2 * c->n : 1, sizeof(*room));
 	size_t i, told = 0;
 
 	c->programs = calloc(c->n ? c->n : 1, sizeof(*c->programs));
-	if (peers && c->programs) {
+	if (room && c->programs) {
 		find_programs(c);
 		for (i = 0; i < c->n && told < PROGRAMS_MAX; i++) {
 			if (!c->programs[i])
 				continue;
-			tell_program(all, c, i, peers, now_ns);
+			tell_program(all, c, i, room, now_ns);
 			told++;
 		}
 		/* one that had no room in this look is not over */
@@ -342,7 +383,7 @@ static void tell_all(struct leaks *all, struct catch *c, uint64_t now_ns)
 			close_others(all, c, now_ns);
 	}
 	free(c->programs);
-	free(peers);
+	free(room);
 }
 
 static void look_at(struct leaks *all, struct detect *d, const struct watched *w, uint64_t now_ns)
@@ -400,7 +441,7 @@ const struct detector close_wait_leak = {
 	.evidence =
 		"count: the program's sockets in CLOSE_WAIT for so long; oldest_s: for how many seconds at "
 		"least, since the last segment that acknowledged something; not_accepted: how many of them no "
-		"accept() has taken; peers: the most frequent ones, with how many sockets; peers_total; "
+		"accept() has taken; lports: the most frequent local ports, with how many sockets; lports_total; peers: the most frequent ones, with how many sockets; peers_total; "
 		"holders_total: as count (the oldest are listed); processes: with their sockets; estimated: "
 		"there are more than were counted",
 	.state_size = sizeof(struct leaks),

@@ -50,10 +50,28 @@ static void a_leak(void **state)
 	assert_int_equal(f->holders[0].sock.state, TCP_CLOSE_WAIT);
 	assert_int_equal(f->holders[0].proc.tgid, 812);
 	assert_string_equal(f->message,
-			    "server (pid 812) leaves 3 connections in CLOSE_WAIT, the oldest "
-			    "for 200 s or more: 10.0.0.1 (2), 10.0.0.2 (1) closed, it did not; "
-			    "accept() never took 1 of them");
+			    "server (pid 812) leaves 3 connections of local port 8080 in "
+			    "CLOSE_WAIT, the oldest for 200 s or more: 10.0.0.1 (2), 10.0.0.2 (1) "
+			    "closed, it did not; accept() never took 1 of them");
+	assert_string_equal(evidence(f, "lports")->text, "8080 (3)");
+	assert_evidence(f, "lports_total", 1);
 	assert_false(f->estimated);
+}
+
+static void on_several_ports(void **state)
+{
+	struct bench *b = *state;
+	uint16_t i;
+
+	for (i = 0; i < 6; i++)
+		wait_for(b, 812001 + i, 0x0a000001, 90)->lport = 8080 + (i + 1) / 2 * 10;
+	bench__look(b, T0);
+	assert_string_equal(evidence(b->said, "lports")->text,
+			    "8090 (2), 8100 (2), 8080 (1), 8110 (1)");
+	assert_evidence(b->said, "lports_total", 4);
+	assert_non_null(strstr(b->said[0].message,
+			       "leaves 6 connections of local ports 8090 (2), 8100 (2), 8080 (1), "
+			       "8110 (1) in CLOSE_WAIT"));
 }
 
 static void none(void **state)
@@ -92,7 +110,8 @@ static void unknown_processes(void **state)
 	wait_for(b, 2, 0x0a000001, 70)->uid = 34;
 	bench__look(b, T0);
 	assert_int_equal(b->n_said, 2);
-	assert_non_null(strstr(b->said[0].message, "a process of uid 33 leaves 1 connection in"));
+	assert_non_null(strstr(b->said[0].message,
+			       "a process of uid 33 leaves 1 connection of local port 8080 in"));
 	assert_int_equal(b->said[1].holders[0].uid, 34);
 	detect__configure(b->d, &chosen);
 	bench__look(b, T0 + 10 * SECOND);
@@ -227,6 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_leak, setup, bench__free),
+		cmocka_unit_test_setup_teardown(on_several_ports, setup, bench__free),
 		cmocka_unit_test_setup_teardown(none, setup, bench__free),
 		cmocka_unit_test_setup_teardown(by_program, setup, bench__free),
 		cmocka_unit_test_setup_teardown(unknown_processes, setup, bench__free),
