@@ -33,6 +33,15 @@ struct holder known__holder(struct detect *d, const struct ev_sock *s, uint32_t 
 	return h;
 }
 
+bool known__netns(struct detect *d, const struct netns_ref *net, uint16_t port,
+		  struct netns_facts *facts)
+{
+	const struct ask_netns q = { .net = *net, .port = port };
+
+	return kernel__ask(detect__kernel(d), ASK_NETNS, &q, sizeof(q), facts, sizeof(*facts)) ==
+	       sizeof(*facts);
+}
+
 bool ask_budget__take(struct ask_budget *b, uint32_t cost, uint32_t limit, uint64_t now_ns)
 {
 	if (now_ns >= b->second_ns + SECOND) {

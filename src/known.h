@@ -14,6 +14,10 @@ bool known__socket(struct detect *d, const struct ask_socket *q, struct known_so
 struct holder known__holder(struct detect *d, const struct ev_sock *s, uint32_t uid,
 			    const struct known_socket *k);
 
+/* What holds in a namespace, and whether this port (0: none is meant) is reserved there. False: it cannot be asked. */
+bool known__netns(struct detect *d, const struct netns_ref *net, uint16_t port,
+		  struct netns_facts *facts);
+
 /* What may be asked of the kernel in a second. All zero is a whole second's. */
 struct ask_budget {
 	uint64_t second_ns; /* when it began */

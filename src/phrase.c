@@ -74,9 +74,11 @@ void phrase__owner(struct phrase *p, const struct ev_owner *o)
 
 void phrase__inside(struct phrase *p, const struct netns_facts *in, uint32_t tgid)
 {
-	if (in->foreign && tgid)
+	if (in && !in->foreign)
+		return;
+	if (in && tgid)
 		phrase__add(p, "nsenter -t %u -n ", tgid);
-	else if (in->foreign)
+	else
 		phrase__add(p, "in its network namespace ");
 }
 

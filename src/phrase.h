@@ -30,7 +30,7 @@ void phrase__address(struct phrase *p, const uint8_t *addr, uint16_t port);
 void phrase__owner(struct phrase *p, const struct ev_owner *o);
 /*
  * How a command gets into the network namespace where it is not socklife's own: "nsenter -t PID -n ", with
- * a process that is in it.
+ * a process that is in it. `in` NULL: it could not be asked, and may be gone with its processes.
  */
 void phrase__inside(struct phrase *p, const struct netns_facts *in, uint32_t tgid);
 /* "s" where n is not 1. */

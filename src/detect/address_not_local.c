@@ -10,6 +10,7 @@
 
 #include "finding.h"
 #include "finding_set.h"
+#include "known.h"
 #include "phrase.h"
 
 extern const struct detector address_not_local;
@@ -35,31 +36,41 @@ static const struct {
 	const char *name;
 	const char *why; /* completes "... cannot bind ADDRESS: " */
 	const char *advice;
+	const char *command; /* behind it, to be run in the namespace */
 } causes[CAUSES] = {
-	[CAUSE_UNKNOWN] = { "unknown", "its network namespace has no such address",
-			    "bind one of the addresses that `ip addr` lists there, or 0.0.0.0 or ::" },
-	[CAUSE_LOOPBACK_DOWN] = { "loopback-down",
-				  "the loopback interface of its network namespace is down",
-				  "ip link set lo up in its network namespace" },
-	[CAUSE_IPV6_DISABLED] = { "ipv6-disabled", "IPv6 is disabled in its network namespace",
-				  "bind an IPv4 address, or sysctl -w net.ipv6.conf.all.disable_ipv6=0 "
-				  "net.ipv6.conf.lo.disable_ipv6=0 in its network namespace" },
-	[CAUSE_DAD_FAILED] = { "dad-failed",
-			       "duplicate address detection failed, another host has the address",
-			       "take the address from the other host, then delete it here and add it again" },
-	[CAUSE_TENTATIVE] = { "tentative",
-			      "the address is still tentative, duplicate address detection is not done",
-			      "start it when the network is up (After=network-online.target in its unit), set "
-			      "IPV6_FREEBIND before bind(), or add the address with nodad" },
-	[CAUSE_OTHER_DEVICE] = { "other-device",
-				 "the address is on another interface than the one that "
-				 "the socket is bound to",
-				 "drop SO_BINDTODEVICE or the scope id, or name the interface that has the address" },
-	[CAUSE_CAME_LATE] = { "came-late", "the address was not there yet, now it is",
-			      "start it again, after the network is up (After=network-online.target in its unit), "
-			      "or set IP_FREEBIND before bind()" },
-	[CAUSE_ABSENT] = { "absent", "no interface of its network namespace has that address",
-			   NULL },
+	[CAUSE_UNKNOWN] = { .name = "unknown",
+			    .why = "its network namespace has no such address",
+			    .advice =
+				    "bind one of the addresses that `ip addr` lists there, or 0.0.0.0 or ::" },
+	[CAUSE_LOOPBACK_DOWN] = { .name = "loopback-down",
+				  .why = "the loopback interface of its network namespace is down",
+				  .advice = "",
+				  .command = "ip link set lo up" },
+	[CAUSE_IPV6_DISABLED] = { .name = "ipv6-disabled",
+				  .why = "IPv6 is disabled in its network namespace",
+				  .advice = "bind an IPv4 address, or ",
+				  .command = "sysctl -w net.ipv6.conf.all.disable_ipv6=0 "
+					     "net.ipv6.conf.lo.disable_ipv6=0" },
+	[CAUSE_DAD_FAILED] = { .name = "dad-failed",
+			       .why = "duplicate address detection failed, another host has the address",
+			       .advice =
+				       "take the address from the other host, then delete it here and add it again" },
+	[CAUSE_TENTATIVE] = { .name = "tentative",
+			      .why = "the address is still tentative, duplicate address detection is not done",
+			      .advice =
+				      "start it when the network is up (After=network-online.target in its unit), set "
+				      "IPV6_FREEBIND before bind(), or add the address with nodad" },
+	[CAUSE_OTHER_DEVICE] = { .name = "other-device",
+				 .why = "the address is on another interface than the one that the socket is bound to",
+				 .advice =
+					 "drop SO_BINDTODEVICE or the scope id, or name the interface that has the address" },
+	[CAUSE_CAME_LATE] = { .name = "came-late",
+			      .why = "the address was not there yet, now it is",
+			      .advice =
+				      "start it again, after the network is up (After=network-online.target in its unit), "
+				      "or set IP_FREEBIND before bind()" },
+	[CAUSE_ABSENT] = { .name = "absent",
+			   .why = "no interface of its network namespace has that address" },
 };
 
 static bool is_ipv4(const uint8_t *addr)
@@ -88,24 +99,32 @@ static enum cause find_cause(const struct ev_sock *s, const struct address_facts
 	return s->ifindex && s->ifindex != a->ifindex ? CAUSE_OTHER_DEVICE : CAUSE_CAME_LATE;
 }
 
-static void advise(struct finding *f, enum cause cause)
+/* `in` NULL: its namespace could not be asked. */
+static void advise(struct finding *f, enum cause cause, const struct netns_facts *in)
 {
+	const uint32_t pid = f->actor.proc.tgid;
 	bool ipv4 = is_ipv4(f->sock.laddr);
 	struct phrase p = phrase__advice(f);
 
 	if (cause != CAUSE_ABSENT) {
 		phrase__add(&p, "%s", causes[cause].advice);
+		if (causes[cause].command) {
+			phrase__inside(&p, in, pid);
+			phrase__add(&p, "%s", causes[cause].command);
+		}
 		return;
 	}
-	phrase__add(&p, "correct the address in %.*s (`ip addr` lists those there are), or bind %s",
-		    COMM_LEN, f->actor.proc.comm, ipv4 ? "0.0.0.0" : "::");
-	phrase__add(
-		&p,
-		"; where it comes later (keepalived, DHCP), %s before bind(), or sysctl -w net.%s.ip_nonlocal_bind=1 in its network namespace",
-		ipv4 ? "IP_FREEBIND" : "IPV6_FREEBIND", ipv4 ? "ipv4" : "ipv6");
+	phrase__add(&p, "correct the address in %.*s (`", COMM_LEN, f->actor.proc.comm);
+	phrase__inside(&p, in, pid);
+	phrase__add(&p, "ip addr` lists those there are), or bind %s", ipv4 ? "0.0.0.0" : "::");
+	phrase__add(&p, "; where it comes later (keepalived, DHCP), %s before bind(), or ",
+		    ipv4 ? "IP_FREEBIND" : "IPV6_FREEBIND");
+	phrase__inside(&p, in, pid);
+	phrase__add(&p, "sysctl -w net.%s.ip_nonlocal_bind=1", ipv4 ? "ipv4" : "ipv6");
 }
 
-static void say(struct finding *f, enum cause cause, const struct address_facts *a)
+static void say(struct finding *f, enum cause cause, const struct address_facts *a,
+		const struct netns_facts *in)
 {
 	struct phrase p = phrase__message(f);
 
@@ -116,7 +135,7 @@ static void say(struct finding *f, enum cause cause, const struct address_facts 
 	if (a->device[0])
 		phrase__add(&p, " (%s)", a->device);
 	phrase__add(&p, "; this is no exhaustion of ports");
-	advise(f, cause);
+	advise(f, cause, in);
 }
 
 /* The port is left out: whatever it wants there, it is the address that is missing. */
@@ -133,6 +152,7 @@ static void learn(struct finding *f, struct detect *d, const struct netns_ref *n
 	struct ask_address q = { .net = *net };
 	struct address_facts a = { 0 };
 	enum cause cause = CAUSE_UNKNOWN;
+	struct netns_facts in;
 
 	memcpy(q.addr, f->sock.laddr, ADDR_LEN);
 	if (kernel__ask(detect__kernel(d), ASK_ADDRESS, &q, sizeof(q), &a, sizeof(a)) == sizeof(a))
@@ -144,7 +164,7 @@ static void learn(struct finding *f, struct detect *d, const struct netns_ref *n
 		finding__text(f, "device", "%s", a.device);
 	if (!f->estimated)
 		finding__number(f, "ip_nonlocal_bind", a.nonlocal_bind);
-	say(f, cause, &a);
+	say(f, cause, &a, known__netns(d, net, 0, &in) ? &in : NULL);
 }
 
 static void address_not_local__on_record(void *state, struct detect *d, const struct record *r)

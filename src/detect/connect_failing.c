@@ -62,6 +62,8 @@ struct destination {
 	enum listening listening;
 	struct ev_sock listener; /* where LISTENING_ELSEWHERE or _THERE */
 	struct ev_owner listener_proc;
+	struct netns_facts in; /* of its namespace, where in_known */
+	bool in_known;
 	bool changed;          /* since its finding was filled */
 	uint16_t next;         /* in its bucket */
 	uint16_t newer, older; /* by last failure */
@@ -296,6 +298,17 @@ static void ask_listener(struct failing *all, struct destination *e, struct dete
 	free(answer);
 }
 
+/* What is unreachable is looked for by commands in its namespace. */
+static void ask_inside(struct failing *all, struct destination *e, struct detect *d,
+		       uint64_t now_ns)
+{
+	const struct netns_ref net = finding__netns(&e->sock, &e->actor);
+
+	if (most(e) == KIND_UNREACHABLE && !e->in_known &&
+	    ask_budget__take(&all->budget, 1, ASKS_A_SECOND, now_ns))
+		e->in_known = known__netns(d, &net, 0, &e->in);
+}
+
 /* --- what is said of it --- */
 
 static void phrase_kinds(struct phrase *p, const struct destination *e)
@@ -417,6 +430,7 @@ static void advise_local(struct phrase *p, const struct destination *e)
 
 static void advise(struct finding *f, const struct destination *e)
 {
+	const struct netns_facts *in = e->in_known ? &e->in : NULL;
 	struct phrase p = phrase__advice(f);
 
 	switch (most(e)) {
@@ -431,11 +445,13 @@ static void advise(struct finding *f, const struct destination *e)
 		phrase__add(&p, " and tcp port %u' whether an answer comes back", e->sock.rport);
 		break;
 	case KIND_UNREACHABLE:
-		phrase__add(
-			&p,
-			"there is no route to it, or nobody on the way knows it: ip route get ");
+		phrase__add(&p, "there is no route to it, or nobody on the way knows it: ");
+		phrase__inside(&p, in, e->actor.proc.tgid);
+		phrase__add(&p, "ip route get ");
 		phrase__host(&p, e->sock.raddr);
-		phrase__add(&p, " and ip neigh in its network namespace tell which");
+		phrase__add(&p, " and ");
+		phrase__inside(&p, in, e->actor.proc.tgid);
+		phrase__add(&p, "ip neigh tell which");
 		break;
 	case KIND_ABANDONED:
 		phrase__add(
@@ -537,6 +553,7 @@ static void failed(struct failing *all, struct detect *d, uint64_t key, const st
 	if (!too_many(e) || finding_set__of_key(&all->open, key))
 		return;
 	ask_listener(all, e, d, r->boot_ns);
+	ask_inside(all, e, d, r->boot_ns);
 	fill(&f, e);
 	e->changed = false;
 	finding_set__met(&all->open, d, &f);

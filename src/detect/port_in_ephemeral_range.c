@@ -17,7 +17,7 @@
 #define SECOND 1000000000ull
 
 #define RANGE_NEWS_NS SECOND /* a snapshot has thousands of listeners, all outside of one range */
-#define LIST_MAX      160    /* of reserved ports, to be put into a command */
+#define LIST_MAX      160    /* of reserved ports, to be evidence */
 
 extern const struct detector port_in_ephemeral_range;
 
@@ -36,15 +36,6 @@ static bool is_fixed_listener(const struct record *r)
 		return false;
 	return (r->type == RECORD_LISTEN && !r->error) ||
 	       (r->type == RECORD_SNAPSHOT && r->sock->state == TCP_LISTEN);
-}
-
-static bool ask_facts(struct detect *d, const struct netns_ref *net, uint16_t port,
-		      struct netns_facts *facts)
-{
-	const struct ask_netns q = { .net = *net, .port = port };
-
-	return kernel__ask(detect__kernel(d), ASK_NETNS, &q, sizeof(q), facts, sizeof(*facts)) ==
-	       sizeof(*facts);
 }
 
 static bool in_range(const struct netns_facts *n, uint16_t port)
@@ -69,7 +60,7 @@ static uint64_t settings_of(const struct netns_facts *n)
 	return detect__hash(0, settings, sizeof(settings));
 }
 
-static void say(struct finding *f, const struct netns_facts *n, const char *reserved, bool too_long)
+static void say(struct finding *f, const struct netns_facts *n)
 {
 	static const char name[] = "net.ipv4.ip_local_reserved_ports";
 	struct phrase m = phrase__message(f), a = phrase__advice(f);
@@ -85,16 +76,16 @@ static void say(struct finding *f, const struct netns_facts *n, const char *rese
 		"while it is down, and it cannot start again then",
 		n->range_low, n->range_high);
 
+	/* in whatever order such commands are pasted, none takes back another: an empty list after the comma is one too */
 	phrase__add(&a, "reserve it: ");
 	phrase__inside(&a, n, proc->tgid);
-	if (too_long && n->foreign)
-		phrase__add(&a, "sh -c 'sysctl -w %s=$(sysctl -n %s),%u'", name, name, port);
-	else if (too_long)
-		phrase__add(&a, "sysctl -w %s=$(sysctl -n %s),%u", name, name, port);
-	else
-		phrase__add(&a, "sysctl -w %s=%s%s%u", name, reserved, *reserved ? "," : "", port);
-	phrase__add(&a, " (the same in /etc/sysctl.d to keep it), or move %.*s below %u", COMM_LEN,
-		    proc->comm, n->range_low);
+	phrase__add(&a,
+		    n->foreign ? "sh -c 'sysctl -w %s=%u,$(sysctl -n %s)'" :
+				 "sysctl -w %s=%u,$(sysctl -n %s)",
+		    name, port, name);
+	phrase__add(&a,
+		    " (the line that it prints, in /etc/sysctl.d, keeps it), or move %.*s below %u",
+		    COMM_LEN, proc->comm, n->range_low);
 }
 
 static void tell(struct ranges *all, struct detect *d, const struct record *r,
@@ -126,7 +117,7 @@ static void tell(struct ranges *all, struct detect *d, const struct record *r,
 	finding__text(&f, "sysctl", "net.ipv4.ip_local_reserved_ports");
 	if (len >= 0)
 		finding__text(&f, "reserved", "%s", reserved);
-	say(&f, n, reserved, len < 0);
+	say(&f, n);
 	o = finding_set__met(&all->open, d, &f);
 	if (o)
 		o->subject = settings_of(n);
@@ -138,7 +129,7 @@ static void look_at(struct ranges *all, struct detect *d, const struct record *r
 	const uint16_t port = r->sock->lport;
 
 	if (members__key(&all->listeners, r->sock->cookie) ||
-	    !could_be(all, &net, port, r->boot_ns) || !ask_facts(d, &net, port, &all->facts))
+	    !could_be(all, &net, port, r->boot_ns) || !known__netns(d, &net, port, &all->facts))
 		return;
 	all->net = net;
 	all->facts_ns = r->boot_ns;
@@ -188,7 +179,7 @@ static void port_in_ephemeral_range__poll(void *state, struct detect *d, const s
 
 		if (s->netns != w->net.inode || s->netns_cookie != w->net.cookie ||
 		    o->subject == settings_of(&w->facts) ||
-		    !ask_facts(d, &w->net, s->lport, &now)) {
+		    !known__netns(d, &w->net, s->lport, &now)) {
 			i++;
 			continue;
 		}

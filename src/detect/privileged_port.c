@@ -10,6 +10,7 @@
 
 #include "finding.h"
 #include "finding_set.h"
+#include "known.h"
 #include "phrase.h"
 
 #define ASK_AGAIN_NS  1000000000ull
@@ -23,24 +24,21 @@ struct refusals {
 	/* The limit of the namespace asked about last: a program that retries in a loop asks once. */
 	struct netns_ref net;
 	uint64_t asked_ns;
-	uint32_t start;
-	bool estimated;
+	struct netns_facts facts;
+	bool estimated; /* it could not be asked */
 };
 
 static void learn_limit(struct refusals *all, struct detect *d, const struct netns_ref *net,
 			uint64_t now_ns)
 {
-	struct ask_netns q = { .net = *net };
-	struct netns_facts facts;
-
 	if (all->asked_ns && now_ns < all->asked_ns + ASK_AGAIN_NS &&
 	    all->net.inode == net->inode && all->net.cookie == net->cookie)
 		return;
 	all->net = *net;
 	all->asked_ns = now_ns;
-	all->estimated = kernel__ask(detect__kernel(d), ASK_NETNS, &q, sizeof(q), &facts,
-				     sizeof(facts)) != sizeof(facts);
-	all->start = all->estimated ? DEFAULT_START : facts.unprivileged_start;
+	all->estimated = !known__netns(d, net, 0, &all->facts);
+	if (all->estimated)
+		all->facts.unprivileged_start = DEFAULT_START;
 }
 
 /* The address is left out: [::]:80 and 0.0.0.0:80 of one server are one matter. */
@@ -52,8 +50,9 @@ static uint64_t subject(const struct finding *f, const struct netns_ref *net)
 	return detect__hash(key, &f->sock.lport, sizeof(f->sock.lport));
 }
 
-static void say(struct finding *f, struct detect *d, uint32_t start)
+static void say(struct finding *f, struct detect *d, const struct refusals *all)
 {
+	const uint32_t start = all->facts.unprivileged_start;
 	const struct ev_owner *proc = &f->actor.proc;
 	struct phrase p = phrase__message(f);
 	uint16_t port = f->sock.lport;
@@ -81,11 +80,12 @@ static void say(struct finding *f, struct detect *d, uint32_t start)
 		phrase__add(
 			&p,
 			"keep CAP_NET_BIND_SERVICE in CapabilityBoundingSet= of its systemd unit, or give it to its container (--cap-add NET_BIND_SERVICE); ");
-	phrase__add(
-		&p,
-		"or sysctl -w net.ipv4.ip_unprivileged_port_start=%u in its network namespace; or use a port from %" PRIu32
-		" on",
-		port, start);
+	phrase__add(&p, "or ");
+	phrase__inside(&p, all->estimated ? NULL : &all->facts, proc->tgid);
+	phrase__add(&p,
+		    "sysctl -w net.ipv4.ip_unprivileged_port_start=%u; or use a port from %" PRIu32
+		    " on",
+		    port, start);
 }
 
 static void privileged_port__on_record(void *state, struct detect *d, const struct record *r)
@@ -101,7 +101,7 @@ static void privileged_port__on_record(void *state, struct detect *d, const stru
 		return;
 	net = finding__netns(r->sock, r->actor);
 	learn_limit(all, d, &net, r->boot_ns);
-	if (r->u.bind->req_port >= all->start)
+	if (r->u.bind->req_port >= all->facts.unprivileged_start)
 		return;
 	finding__begin(&f, &privileged_port, r->boot_ns);
 	finding__met_by(&f, r);
@@ -116,9 +116,9 @@ static void privileged_port__on_record(void *state, struct detect *d, const stru
 		return;
 	}
 	finding__number(&f, "uid", r->actor->uid);
-	finding__number(&f, "unprivileged_port_start", all->start);
+	finding__number(&f, "unprivileged_port_start", all->facts.unprivileged_start);
 	finding__text(&f, "capability", "CAP_NET_BIND_SERVICE");
-	say(&f, d, all->start);
+	say(&f, d, all);
 	o = finding_set__met(&all->open, d, &f);
 	if (o)
 		o->asked_ns = r->boot_ns;

@@ -194,6 +194,9 @@ def test_close_wait_leak():
     equal(evidence["not_accepted"], len([line for line in with_process if "leaky" not in line]), "not accepted")
     check(1 <= evidence["oldest_s"] < 10, "oldest: %r", evidence)
     equal((evidence["peers"], evidence["peers_total"]), ("127.0.0.1 (6)", 1), "peers")
+    port = found["holders"][0]["lport"]
+    equal((evidence["lports"], evidence["lports_total"]), ("%d (6)" % port, 1), "local ports")
+    check("leaves 6 connections of local port %d in CLOSE_WAIT" % port in found["message"], "%s", found["message"])
     equal([(p["pid"], p["comm"], p["sockets"]) for p in evidence["processes"]], [(facts["leaky_pid"], "leaky", 6)],
           "processes")
     equal(sorted((h["lport"], h["rport"]) for h in found["holders"]),
@@ -315,8 +318,7 @@ def test_port_in_ephemeral_range():
     with netns(net__ipv4__ip_local_port_range="30000 50000", net__ipv4__ip_local_reserved_ports="31000,40000-40010") \
             as where, Watch(where) as watch, listening(where, 45678) as (port, held):
         found = watch.until("port_in_ephemeral_range")
-        command = re.search(r"reserve it: (.*?) \(", found["advice"])[1]
-        live.sh("sh", "-c", command)
+        live.sh("sh", "-c", re.search(r"reserve it: (.*?) \(", found["advice"])[1])
         equal(sysctl(where, "net.ipv4.ip_local_reserved_ports"), "31000,40000-40010,45678", "after the command")
         watch.until("port_in_ephemeral_range", "closed")
     lives(watch, "port_in_ephemeral_range")
@@ -326,13 +328,23 @@ def test_port_in_ephemeral_range():
                               "sysctl": "net.ipv4.ip_local_reserved_ports", "reserved": "31000,40000-40010"}, "evidence")
 
 
+def test_port_in_ephemeral_range_several():
+    """The commands of several advices do not take back each other, whichever is run first, nothing being reserved yet."""
+    with netns() as where, Watch(where) as watch, listening(where, 45678), listening(where, 45680):
+        found = [wait_for(lambda port=port: watch.has(type="finding", lport=port), "a finding of %d" % port)
+                 for port in (45680, 45678)]
+        for one in found:
+            live.sh("sh", "-c", re.search(r"reserve it: (.*?) \(the line", one["advice"])[1])
+        equal(sysctl(where, "net.ipv4.ip_local_reserved_ports"), "45678,45680", "after the commands")
+
+
 def test_port_in_ephemeral_range_many_reserved():
     """More than a command line can take, and more than stdio reads at once: the command takes it from the sysctl."""
     ports = ",".join(str(port) for port in range(33000, 33600, 2))
     with netns(net__ipv4__ip_local_reserved_ports=ports) as where, Watch(where) as watch, \
             listening(where, 45678), listening(where, 33598):
         found = watch.until("port_in_ephemeral_range")
-        command = re.search(r"reserve it: (.*?) \(the same", found["advice"])[1]
+        command = re.search(r"reserve it: (.*?) \(the line", found["advice"])[1]
         live.sh("sh", "-c", command)
         equal(sysctl(where, "net.ipv4.ip_local_reserved_ports"), ports + ",45678", "after the command")
     check("reserved" not in found["evidence"], "evidence: %r", found["evidence"])

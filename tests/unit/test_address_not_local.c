@@ -72,7 +72,7 @@ static void names_the_address(void **state)
 		f->message,
 		"python3 (pid 9100) cannot bind 192.0.2.77:8099/tcp: no interface of its network namespace "
 		"has that address; this is no exhaustion of ports");
-	assert_non_null(strstr(f->advice, "`ip addr`"));
+	assert_non_null(strstr(f->advice, "(`in its network namespace ip addr` lists"));
 	assert_non_null(strstr(f->advice, "IP_FREEBIND"));
 	assert_non_null(strstr(f->advice, "net.ipv4.ip_nonlocal_bind=1"));
 	assert_text(f, "cause", "absent");
@@ -200,9 +200,46 @@ static void another_subject_is_another_finding(void **state)
 	assert_int_equal(bench__opened(b), 4);
 }
 
+/* A command for another namespace than socklife's own enters it. */
+static void the_command_enters_the_namespace(void **state)
+{
+	static const struct {
+		const char *addr, *advice;
+		struct address_facts facts;
+	} rows[] = {
+		{ "127.0.0.1", "nsenter -t 9100 -n ip link set lo up", { .loopback_up = 0 } },
+		{ "2001:db8::1",
+		  "bind an IPv4 address, or nsenter -t 9100 -n sysctl -w net.ipv6.conf.all.disable_ipv6=0 "
+		  "net.ipv6.conf.lo.disable_ipv6=0",
+		  { .loopback_up = 1, .ipv6_disabled = 1 } },
+		{ "192.0.2.1",
+		  "correct the address in python3 (`nsenter -t 9100 -n ip addr` lists those there are), "
+		  "or bind 0.0.0.0; where it comes later (keepalived, DHCP), IP_FREEBIND before bind(), "
+		  "or nsenter -t 9100 -n sysctl -w net.ipv4.ip_nonlocal_bind=1",
+		  { .loopback_up = 1 } },
+	};
+	struct netns_facts in = { .foreign = 1 };
+	struct bench *b = *state;
+	size_t i;
+
+	bench__answer(b, ASK_NETNS, &in, sizeof(in));
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bench__answer(b, ASK_ADDRESS, &rows[i].facts, sizeof(rows[i].facts));
+		try_bind(b, (struct attempt){ .at_ns = T0 + i, .addr = rows[i].addr, .port = 80 });
+		assert_string_equal(b->said[i].advice, rows[i].advice);
+	}
+	in.foreign = 0;
+	bench__answer(b, ASK_NETNS, &in, sizeof(in));
+	bench__answer(b, ASK_ADDRESS, &rows[0].facts, sizeof(rows[0].facts));
+	try_bind(b, (struct attempt){ .at_ns = T0 + i, .addr = "127.0.0.2", .port = 80 });
+	assert_string_equal(b->said[i].advice, "ip link set lo up");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_command_enters_the_namespace, setup,
+						bench__teardown),
 		cmocka_unit_test_setup_teardown(names_the_address, setup, bench__teardown),
 		cmocka_unit_test_setup_teardown(each_cause, setup, bench__teardown),
 		cmocka_unit_test_setup_teardown(ipv6_has_its_own_words, setup, bench__teardown),

@@ -193,9 +193,33 @@ static void another_subject_is_another_finding(void **state)
 	assert_int_equal(b->by_status[FINDING_OPEN], 5);
 }
 
+/* A command for another namespace than socklife's own enters it, where it is known which that is. */
+static void the_command_enters_the_namespace(void **state)
+{
+	const struct netns_facts facts = { .unprivileged_start = 1024, .foreign = 1 };
+	struct bench *b = *state;
+
+	bench__answer(b, ASK_NETNS, &facts, sizeof(facts));
+	try_bind(b, (struct attempt){ .at_ns = T0, .port = 80, .uid = 33 });
+	assert_non_null(strstr(b->said[0].advice, "or nsenter -t 9100 -n sysctl -w "
+						  "net.ipv4.ip_unprivileged_port_start=80; or"));
+}
+
+static void the_namespace_is_gone(void **state)
+{
+	struct bench *b = *state;
+
+	b->answers[ASK_NETNS].size = 0;
+	try_bind(b, (struct attempt){ .at_ns = T0, .port = 80, .uid = 33 });
+	assert_non_null(strstr(b->said[0].advice, "or in its network namespace sysctl -w "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_command_enters_the_namespace, setup,
+						bench__teardown),
+		cmocka_unit_test_setup_teardown(the_namespace_is_gone, setup, bench__teardown),
 		cmocka_unit_test_setup_teardown(names_what_is_missing, setup, bench__teardown),
 		cmocka_unit_test_setup_teardown(the_limit_is_the_namespaces, setup,
 						bench__teardown),
