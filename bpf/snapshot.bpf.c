@@ -5,7 +5,7 @@
  */
 #include "process.bpf.h"
 
-/* What one pass wants: set by userspace before it reads (tracer.c). */
+/* What one pass wants: set by userspace before it reads (tracer_read.c). */
 volatile __u8 snapshot_mode = SNAPSHOT_NEW;
 volatile __u16 snapshot_port = 0;  /* only this local port; 0: any */
 volatile __u32 snapshot_netns = 0; /* only the namespace with this inode number; 0: any */

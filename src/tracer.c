@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/perf_event.h>
@@ -9,43 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #include "cgroup.h"
-#include "facts.h"
 #include "hooks.h"
-#include "host.h"
 #include "log.h"
-#include "settings.h"
-#include "socklife.skel.h"
-#include "tracer.h"
-
-#define CONSUME_MAX   50000        /* then signals and ticks have their turn */
-#define CONSUME_NS    200000000ull /* the same: a record can cost an answer of the kernel */
-#define HOOKS_MAX     32
-#define SNAPSHOT_READ (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
-#define CLOCK_STEP    1000000
-#define FACTS_STRIDE  ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
-
-struct tracer {
-	struct tracer_config config;
-	struct socklife_bpf *skel;
-	struct bpf_link *links[HOOKS_MAX];
-	bool used[HOOKS_MAX];
-	bool no_casts; /* the kernel has no bpf_rdonly_cast() */
-	struct bpf_link *iterator, *options;
-	struct ring_buffer *ring;
-	const unsigned char *slots; /* the facts array, read-only */
-	int cgroup;
-	tracer_event_fn *event; /* of the running tracer__consume() */
-	void *event_arg;
-	int consumed; /* by it so far */
-	uint64_t consume_until_ns;
-	uint64_t losses[LOST_KERNEL_REASONS];
-	uint64_t last_losses_ns;
-};
+#include "tracer_parts.h"
 
 /* libbpf's first complaint, and the verifier's reason where it is the verifier's: more than an errno. */
 static char complaint[200];
@@ -81,8 +49,6 @@ static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list arg
 	free(line);
 	return 0;
 }
-
-#define WHY(why, ...) snprintf((why)->text, sizeof((why)->text), __VA_ARGS__)
 
 static bool has_capability(const struct __user_cap_data_struct *data, int cap)
 {
@@ -179,46 +145,6 @@ static bool wanted(const struct tracer_config *c, enum hook_need need)
 	return true;
 }
 
-/* No socket is `wanted` for its own sake, so none gets facts; what then is never used need not be large. */
-static void shrink_maps(struct tracer *t)
-{
-	struct bpf_map *map;
-
-	bpf_object__for_each_map(map, t->skel->obj)
-		if (!bpf_map__is_internal(map))
-			bpf_map__set_max_entries(map, bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF ?
-							      (__u32)sysconf(_SC_PAGESIZE) :
-							      1);
-}
-
-static void fill_settings(struct tracer *t)
-{
-	const struct socket_filter *f = t->config.filter;
-	struct settings *s = &t->skel->rodata->settings;
-	int side;
-
-	s->no_casts = t->no_casts;
-	if (t->config.only_snapshot) {
-		shrink_maps(t);
-		return;
-	}
-	s->filters = f->on;
-	if (t->config.tree)
-		s->filters |= FILTER_PID;
-	s->tcp = f->tcp;
-	s->udp = f->udp;
-	s->ipv4 = f->ipv4;
-	s->ipv6 = f->ipv6;
-	s->states = t->config.states;
-	s->n_comms = f->n_comms;
-	memcpy(s->comms, f->comms, sizeof(s->comms));
-	for (side = 0; side < SIDES; side++) {
-		s->n_cidrs[side] = f->n_cidrs[side];
-		memcpy(s->cidrs[side], f->cidrs[side], sizeof(s->cidrs[side]));
-	}
-	bpf_map__set_max_entries(t->skel->maps.ring, t->config.ring_size);
-}
-
 struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *why)
 {
 	struct tracer *t = calloc(1, sizeof(*t));
@@ -246,58 +172,6 @@ struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *
 	return NULL;
 }
 
-static int put_set(const struct bpf_map *map, const void *keys, size_t n, size_t size)
-{
-	__u8 one = 1;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (bpf_map__update_elem(map, (const char *)keys + i * size, size, &one,
-					 sizeof(one), BPF_ANY))
-			return -errno;
-	return 0;
-}
-
-static int put_cgroups(struct tracer *t, struct tracer_error *why)
-{
-	static uint64_t ids[FILTER_SET_MAX];
-	const char *missing = "";
-	ssize_t n = cgroup__filter_ids(t->cgroup, t->config.filter, ids, FILTER_SET_MAX, &missing);
-
-	if (n < 0) {
-		WHY(why, "--cgroup: '%s' is not in the cgroup2 hierarchy (%s)", missing,
-		    log__errno(n));
-		return n;
-	}
-	return put_set(t->skel->maps.filter_cgroups, ids, n, sizeof(ids[0]));
-}
-
-static int put_filters(struct tracer *t, struct tracer_error *why)
-{
-	const struct socket_filter *f = t->config.filter;
-	__u32 i;
-	int err = 0;
-
-	WHY(why, "the filters cannot be set");
-	for (i = 0; i < f->n_pids && !err; i++)
-		err = tracer__follow(t, f->pids[i]);
-	if (!err)
-		err = put_set(t->skel->maps.filter_uids, f->uids, f->n_uids, sizeof(f->uids[0]));
-	if (!err)
-		err = put_set(t->skel->maps.filter_netns, f->netns, f->n_netns,
-			      sizeof(f->netns[0]));
-	for (i = 0; !err && i < SIDES * PORT_WORDS; i++) {
-		const uint64_t *word = &f->ports[i / PORT_WORDS][i % PORT_WORDS];
-
-		if (*word && bpf_map__update_elem(t->skel->maps.filter_ports, &i, sizeof(i), word,
-						  sizeof(*word), BPF_ANY))
-			err = -errno;
-	}
-	if (!err && (f->on & FILTER_CGROUP))
-		err = put_cgroups(t, why);
-	return err;
-}
-
 /* The classic way, but for tracefs being mounted nowhere (cgroup.h). */
 static struct bpf_link *attach_syscall(struct bpf_program *prog, const char *name)
 {
@@ -317,14 +191,6 @@ static struct bpf_link *attach_syscall(struct bpf_program *prog, const char *nam
 	if (!link)
 		close(fd);
 	return link;
-}
-
-static struct bpf_link *attach_task(struct bpf_program *prog, uint32_t tgid)
-{
-	union bpf_iter_link_info info = { .task.tid = tgid };
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
-
-	return bpf_program__attach_iter(prog, &opts);
 }
 
 static int run_once(struct bpf_program *prog)
@@ -351,7 +217,7 @@ static int attach(struct tracer *t, int i)
 		t->links[i] = attach_syscall(prog, hooks[i].program);
 		break;
 	case HOOK_TASK:
-		t->links[i] = attach_task(prog, getpid());
+		t->links[i] = tracer__attach_task(prog, getpid());
 		break;
 	case HOOK_ITERATOR:
 		t->links[i] = bpf_program__attach_iter(prog, NULL);
@@ -385,16 +251,6 @@ static int attach_all(struct tracer *t, struct tracer_error *why)
 	return 0;
 }
 
-static int on_record(void *arg, void *data, size_t size)
-{
-	struct tracer *t = arg;
-
-	t->event(t->event_arg, data, size);
-	if (++t->consumed % 16)
-		return 0;
-	return t->consumed < CONSUME_MAX && host__now() < t->consume_until_ns ? 0 : -EAGAIN;
-}
-
 static int load(struct tracer *t, struct tracer_error *why)
 {
 	int i, err;
@@ -407,22 +263,13 @@ static int load(struct tracer *t, struct tracer_error *why)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(t->skel->obj,
 									   hooks[i].program),
 					  t->used[i]);
-	fill_settings(t);
+	tracer__fill_settings(t);
 	tracer__clock(t);
 	err = socklife_bpf__load(t->skel);
 	if (err)
 		WHY(why, "the kernel refuses the programs: %s%s",
 		    complaint[0] ? complaint : log__errno(err), verdict);
 	return err;
-}
-
-/* It changes by what a suspend lasted: less is the time between the two readings. */
-void tracer__clock(struct tracer *t)
-{
-	int64_t now = host__suspended(), known = t->skel->bss->boottime_offset;
-
-	if (llabs(now - known) >= CLOCK_STEP)
-		t->skel->bss->boottime_offset = now;
 }
 
 static bool kernel_has(const struct hook *h, const struct btf *vmlinux)
@@ -501,14 +348,11 @@ int tracer__start(struct tracer *t, struct tracer_error *why)
 		return err;
 	if (t->config.only_snapshot)
 		return attach_all(t, why);
-	err = put_filters(t, why);
+	err = tracer__put_filters(t, why);
 	if (err)
 		return err;
-	t->slots = mmap(NULL, FACTS_SLOTS * FACTS_STRIDE, PROT_READ, MAP_SHARED,
-			bpf_map__fd(t->skel->maps.slots), 0);
-	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.ring), on_record, t, NULL);
-	if (t->slots == MAP_FAILED || !t->ring) {
-		err = -errno;
+	err = tracer__open_ring(t);
+	if (err) {
 		WHY(why, "the ring buffer cannot be mapped: %s", log__errno(err));
 		return err;
 	}
@@ -562,226 +406,11 @@ void tracer__free(struct tracer *t)
 	tracer__stop(t);
 	for (i = 0; i < HOOKS_MAX; i++)
 		bpf_link__destroy(t->links[i]);
-	ring_buffer__free(t->ring);
-	if (t->slots && t->slots != MAP_FAILED)
-		munmap((void *)t->slots, FACTS_SLOTS * FACTS_STRIDE);
+	tracer__close_ring(t);
 	socklife_bpf__destroy(t->skel);
 	if (t->cgroup >= 0)
 		close(t->cgroup);
 	free(t);
-}
-
-int tracer__fd(const struct tracer *t)
-{
-	return ring_buffer__epoll_fd(t->ring);
-}
-
-int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg)
-{
-	t->event = event;
-	t->event_arg = arg;
-	t->consumed = 0;
-	t->consume_until_ns = host__now() + CONSUME_NS;
-	ring_buffer__consume(t->ring);
-	return t->consumed;
-}
-
-/* Whole records go out of the buffer; the rest of a read moves to its front. */
-static size_t deliver(unsigned char *buf, size_t have, size_t size, tracer_event_fn *event,
-		      void *arg)
-{
-	size_t done = 0;
-
-	while (have - done >= size) {
-		event(arg, buf + done, size);
-		done += size;
-	}
-	memmove(buf, buf + done, have - done);
-	return have - done;
-}
-
-/* One pass of an iterator, whose records have this size. */
-static int read_iterator(const struct bpf_link *link, size_t size, tracer_event_fn *event,
-			 void *arg)
-{
-	unsigned char *buf = malloc(SNAPSHOT_READ);
-	size_t have = 0;
-	ssize_t n;
-	int fd, err = 0;
-
-	if (!buf)
-		return -ENOMEM;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0) {
-		err = -errno;
-		goto out;
-	}
-	while ((n = read(fd, buf + have, SNAPSHOT_READ - have))) {
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n < 0) {
-			err = -errno;
-			break;
-		}
-		have = deliver(buf, have + n, size, event, arg);
-	}
-	close(fd);
-out:
-	free(buf);
-	return err;
-}
-
-int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
-		     tracer_event_fn *event, void *arg)
-{
-	t->skel->bss->snapshot_mode = mode;
-	t->skel->bss->snapshot_port = port;
-	t->skel->bss->snapshot_netns = netns;
-	return read_iterator(t->iterator, sizeof(struct ev_snapshot), event, arg);
-}
-
-struct options_found {
-	tracer_options_fn *found;
-	void *arg;
-};
-
-static void on_options(void *arg, const void *data, size_t size)
-{
-	struct options_found *f = arg;
-	struct port_options o;
-
-	memcpy(&o, data, size < sizeof(o) ? size : sizeof(o));
-	f->found(f->arg, &o);
-}
-
-int tracer__tcp_options(struct tracer *t, uint16_t port, tracer_options_fn *found, void *arg)
-{
-	struct options_found f = { found, arg };
-
-	if (!t->options)
-		return -EOPNOTSUPP;
-	t->skel->bss->snapshot_port = port;
-	return read_iterator(t->options, sizeof(struct port_options), on_options, &f);
-}
-
-int tracer__process(struct tracer *t, uint32_t tgid, struct ev_process *e)
-{
-	struct bpf_link *link = attach_task(t->skel->progs.process, tgid);
-	int fd, err = link ? 0 : -errno;
-	ssize_t n = 0;
-
-	if (err)
-		return err;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0) {
-		err = -errno;
-	} else {
-		do
-			n = read(fd, e, sizeof(*e));
-		while (n < 0 && (errno == EAGAIN || errno == EINTR));
-		err = n < 0 ? -errno : n == sizeof(*e) ? 0 : -ESRCH;
-		close(fd);
-	}
-	bpf_link__destroy(link);
-	return err;
-}
-
-/*
- * Runs that the kernel skipped because the program was running on that CPU already. Without --states
- * none of them costs a record: the next hook makes up for it (bpf/state.bpf.h).
- */
-static uint64_t missed(struct tracer *t, struct lost *l)
-{
-	int fd = bpf_program__fd(t->skel->progs.inet_sock_set_state);
-	struct bpf_prog_info info = { 0 };
-	__u32 len = sizeof(info);
-
-	if (!t->config.states || fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
-		return 0;
-	l->from_ns = t->last_losses_ns;
-	l->to_ns = t->last_losses_ns = host__now();
-	return info.recursion_misses;
-}
-
-void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg)
-{
-	uint64_t epoch = t->skel->data->loss_epoch;
-	int cpus = libbpf_num_possible_cpus(), cpu;
-	struct loss_count counts[cpus > 0 ? cpus : 1];
-	bool any = false;
-	__u32 reason;
-
-	for (reason = 0; reason < LOST_KERNEL_REASONS; reason++) {
-		struct lost l = { .reason = reason, .from_ns = UINT64_MAX };
-		uint64_t total = 0;
-
-		if (bpf_map__lookup_elem(t->skel->maps.losses, &reason, sizeof(reason), counts,
-					 sizeof(counts), 0))
-			continue;
-		for (cpu = 0; cpu < cpus; cpu++) {
-			total += counts[cpu].count;
-			if (counts[cpu].epoch != epoch)
-				continue;
-			if (counts[cpu].first_ns < l.from_ns)
-				l.from_ns = counts[cpu].first_ns;
-			if (counts[cpu].last_ns > l.to_ns)
-				l.to_ns = counts[cpu].last_ns;
-		}
-		if (reason == LOST_MISSED)
-			total = missed(t, &l);
-		l.count = total - t->losses[reason];
-		t->losses[reason] = total;
-		if (!l.count)
-			continue;
-		any = true;
-		if (l.from_ns > l.to_ns)
-			l.from_ns = l.to_ns;
-		lost(arg, &l);
-	}
-	if (any)
-		t->skel->data->loss_epoch = epoch + 1;
-}
-
-bool tracer__alive(const struct tracer *t, uint64_t cookie)
-{
-	const struct facts *f =
-		(const void *)(t->slots + (cookie & (FACTS_SLOTS - 1)) * FACTS_STRIDE);
-	struct facts spilled;
-
-	if (__atomic_load_n(&f->cookie, __ATOMIC_ACQUIRE) == cookie)
-		return true;
-	return !bpf_map__lookup_elem(t->skel->maps.spill, &cookie, sizeof(cookie), &spilled,
-				     sizeof(spilled), 0);
-}
-
-void tracer__adopt(struct tracer *t, bool on)
-{
-	t->skel->bss->adopt_children = on;
-}
-
-int tracer__follow(struct tracer *t, uint32_t tgid)
-{
-	__u32 state = FOLLOWED;
-
-	if (bpf_map__update_elem(t->skel->maps.filter_pids, &tgid, sizeof(tgid), &state,
-				 sizeof(state), BPF_NOEXIST))
-		return -errno;
-	__atomic_add_fetch(&t->skel->bss->tree_size, 1, __ATOMIC_RELAXED);
-	return 0;
-}
-
-int64_t tracer__followed(const struct tracer *t)
-{
-	return __atomic_load_n(&t->skel->bss->tree_size, __ATOMIC_RELAXED);
-}
-
-void tracer__refresh(struct tracer *t)
-{
-	struct tracer_error why = { 0 };
-
-	tracer__clock(t);
-	if (t->config.filter->n_containers || t->config.filter->n_units)
-		put_cgroups(t, &why);
 }
 
 int tracer__cgroup_fd(const struct tracer *t)

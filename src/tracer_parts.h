@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tracer_parts.h - what the parts of the tracer share: tracer.c loads and attaches, tracer_settings.c tells the programs
+ * what is wanted, tracer_read.c reads what they made. Nobody else includes it, or the skeleton.
+ */
+#ifndef SOCKLIFE_TRACER_PARTS_H
+#define SOCKLIFE_TRACER_PARTS_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "facts.h"
+#include "settings.h"
+#include "socklife.skel.h"
+#include "tracer.h"
+
+#define HOOKS_MAX 32
+
+struct tracer {
+	struct tracer_config config;
+	struct socklife_bpf *skel;
+	struct bpf_link *links[HOOKS_MAX];
+	bool used[HOOKS_MAX];
+	bool no_casts; /* the kernel has no bpf_rdonly_cast() */
+	struct bpf_link *iterator, *options;
+	struct ring_buffer *ring;
+	const unsigned char *slots; /* the facts array, read-only */
+	int cgroup;
+	tracer_event_fn *event; /* of the running tracer__consume() */
+	void *event_arg;
+	int consumed; /* by it so far */
+	uint64_t consume_until_ns;
+	uint64_t losses[LOST_KERNEL_REASONS];
+	uint64_t last_losses_ns;
+};
+
+#define WHY(why, ...) snprintf((why)->text, sizeof((why)->text), __VA_ARGS__)
+
+/* Before the programs are loaded: the read-only settings, and the sizes of maps. */
+void tracer__fill_settings(struct tracer *t);
+/* Before they are attached: the filters that are maps. 0 or -errno with *why set. */
+int tracer__put_filters(struct tracer *t, struct tracer_error *why);
+
+/* Maps the ring and the facts. 0 or -errno. */
+int tracer__open_ring(struct tracer *t);
+void tracer__close_ring(struct tracer *t);
+/* An iterator over this one task; NULL with errno set. */
+struct bpf_link *tracer__attach_task(struct bpf_program *prog, uint32_t tgid);
+
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "host.h"
+#include "tracer_parts.h"
+
+#define CONSUME_MAX   50000        /* then signals and ticks have their turn */
+#define CONSUME_NS    200000000ull /* the same: a record can cost an answer of the kernel */
+#define SNAPSHOT_READ (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
+#define FACTS_STRIDE  ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
+
+static int on_record(void *arg, void *data, size_t size)
+{
+	struct tracer *t = arg;
+
+	t->event(t->event_arg, data, size);
+	if (++t->consumed % 16)
+		return 0;
+	return t->consumed < CONSUME_MAX && host__now() < t->consume_until_ns ? 0 : -EAGAIN;
+}
+
+int tracer__open_ring(struct tracer *t)
+{
+	t->slots = mmap(NULL, FACTS_SLOTS * FACTS_STRIDE, PROT_READ, MAP_SHARED,
+			bpf_map__fd(t->skel->maps.slots), 0);
+	if (t->slots == MAP_FAILED)
+		return -errno;
+	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.ring), on_record, t, NULL);
+	return t->ring ? 0 : -errno;
+}
+
+void tracer__close_ring(struct tracer *t)
+{
+	ring_buffer__free(t->ring);
+	if (t->slots && t->slots != MAP_FAILED)
+		munmap((void *)t->slots, FACTS_SLOTS * FACTS_STRIDE);
+}
+
+int tracer__fd(const struct tracer *t)
+{
+	return ring_buffer__epoll_fd(t->ring);
+}
+
+int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg)
+{
+	t->event = event;
+	t->event_arg = arg;
+	t->consumed = 0;
+	t->consume_until_ns = host__now() + CONSUME_NS;
+	ring_buffer__consume(t->ring);
+	return t->consumed;
+}
+
+/* Whole records go out of the buffer; the rest of a read moves to its front. */
+static size_t deliver(unsigned char *buf, size_t have, size_t size, tracer_event_fn *event,
+		      void *arg)
+{
+	size_t done = 0;
+
+	while (have - done >= size) {
+		event(arg, buf + done, size);
+		done += size;
+	}
+	memmove(buf, buf + done, have - done);
+	return have - done;
+}
+
+/* One pass of an iterator, whose records have this size. */
+static int read_iterator(const struct bpf_link *link, size_t size, tracer_event_fn *event,
+			 void *arg)
+{
+	unsigned char *buf = malloc(SNAPSHOT_READ);
+	size_t have = 0;
+	ssize_t n;
+	int fd, err = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		err = -errno;
+		goto out;
+	}
+	while ((n = read(fd, buf + have, SNAPSHOT_READ - have))) {
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n < 0) {
+			err = -errno;
+			break;
+		}
+		have = deliver(buf, have + n, size, event, arg);
+	}
+	close(fd);
+out:
+	free(buf);
+	return err;
+}
+
+int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
+		     tracer_event_fn *event, void *arg)
+{
+	t->skel->bss->snapshot_mode = mode;
+	t->skel->bss->snapshot_port = port;
+	t->skel->bss->snapshot_netns = netns;
+	return read_iterator(t->iterator, sizeof(struct ev_snapshot), event, arg);
+}
+
+struct options_found {
+	tracer_options_fn *found;
+	void *arg;
+};
+
+static void on_options(void *arg, const void *data, size_t size)
+{
+	struct options_found *f = arg;
+	struct port_options o;
+
+	memcpy(&o, data, size < sizeof(o) ? size : sizeof(o));
+	f->found(f->arg, &o);
+}
+
+int tracer__tcp_options(struct tracer *t, uint16_t port, tracer_options_fn *found, void *arg)
+{
+	struct options_found f = { found, arg };
+
+	if (!t->options)
+		return -EOPNOTSUPP;
+	t->skel->bss->snapshot_port = port;
+	return read_iterator(t->options, sizeof(struct port_options), on_options, &f);
+}
+
+struct bpf_link *tracer__attach_task(struct bpf_program *prog, uint32_t tgid)
+{
+	union bpf_iter_link_info info = { .task.tid = tgid };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	return bpf_program__attach_iter(prog, &opts);
+}
+
+int tracer__process(struct tracer *t, uint32_t tgid, struct ev_process *e)
+{
+	struct bpf_link *link = tracer__attach_task(t->skel->progs.process, tgid);
+	int fd, err = link ? 0 : -errno;
+	ssize_t n = 0;
+
+	if (err)
+		return err;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		err = -errno;
+	} else {
+		do
+			n = read(fd, e, sizeof(*e));
+		while (n < 0 && (errno == EAGAIN || errno == EINTR));
+		err = n < 0 ? -errno : n == sizeof(*e) ? 0 : -ESRCH;
+		close(fd);
+	}
+	bpf_link__destroy(link);
+	return err;
+}
+
+/*
+ * Runs that the kernel skipped because the program was running on that CPU already. Without --states
+ * none of them costs a record: the next hook makes up for it (bpf/state.bpf.h).
+ */
+static uint64_t missed(struct tracer *t, struct lost *l)
+{
+	int fd = bpf_program__fd(t->skel->progs.inet_sock_set_state);
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (!t->config.states || fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return 0;
+	l->from_ns = t->last_losses_ns;
+	l->to_ns = t->last_losses_ns = host__now();
+	return info.recursion_misses;
+}
+
+void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg)
+{
+	uint64_t epoch = t->skel->data->loss_epoch;
+	int cpus = libbpf_num_possible_cpus(), cpu;
+	struct loss_count counts[cpus > 0 ? cpus : 1];
+	bool any = false;
+	__u32 reason;
+
+	for (reason = 0; reason < LOST_KERNEL_REASONS; reason++) {
+		struct lost l = { .reason = reason, .from_ns = UINT64_MAX };
+		uint64_t total = 0;
+
+		if (bpf_map__lookup_elem(t->skel->maps.losses, &reason, sizeof(reason), counts,
+					 sizeof(counts), 0))
+			continue;
+		for (cpu = 0; cpu < cpus; cpu++) {
+			total += counts[cpu].count;
+			if (counts[cpu].epoch != epoch)
+				continue;
+			if (counts[cpu].first_ns < l.from_ns)
+				l.from_ns = counts[cpu].first_ns;
+			if (counts[cpu].last_ns > l.to_ns)
+				l.to_ns = counts[cpu].last_ns;
+		}
+		if (reason == LOST_MISSED)
+			total = missed(t, &l);
+		l.count = total - t->losses[reason];
+		t->losses[reason] = total;
+		if (!l.count)
+			continue;
+		any = true;
+		if (l.from_ns > l.to_ns)
+			l.from_ns = l.to_ns;
+		lost(arg, &l);
+	}
+	if (any)
+		t->skel->data->loss_epoch = epoch + 1;
+}
+
+bool tracer__alive(const struct tracer *t, uint64_t cookie)
+{
+	const struct facts *f =
+		(const void *)(t->slots + (cookie & (FACTS_SLOTS - 1)) * FACTS_STRIDE);
+	struct facts spilled;
+
+	if (__atomic_load_n(&f->cookie, __ATOMIC_ACQUIRE) == cookie)
+		return true;
+	return !bpf_map__lookup_elem(t->skel->maps.spill, &cookie, sizeof(cookie), &spilled,
+				     sizeof(spilled), 0);
+}
