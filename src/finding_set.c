@@ -70,7 +70,7 @@ static struct open_finding *add(struct finding_set *s, struct detect *d, uint64_
 
 	if (s->n == OPEN_MAX_FINDINGS)
 		close_oldest(s, d, now_ns);
-	list = array__grown(s->list, s->n, &s->room, 4, sizeof(*list));
+	list = array__grown(s->list, s->n, &s->room, 4, sizeof(struct open_finding *));
 	if (!list)
 		return NULL;
 	s->list = list;
