@@ -10,6 +10,8 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -57,6 +59,32 @@ static uint32_t facts__from_info(const struct tcp_info *i, size_t len)
 	return i->tcpi_bytes_acked == sent ? FACT_PASSIVE : 0;
 }
 
+/* The peer's FIN is counted as a byte received (tcp_fin), in each of these states. */
+static bool has_peers_fin(uint8_t state)
+{
+	return state == BPF_TCP_CLOSE_WAIT || state == BPF_TCP_LAST_ACK || state == BPF_TCP_CLOSING;
+}
+
+/* bytes_acked has the SYN and the FIN too, bytes_sent payload only: none is in flight where they are equal. */
+static void read_counters(struct diag_counters *c, const struct tcp_info *i)
+{
+	uint64_t sent = i->tcpi_bytes_sent - i->tcpi_bytes_retrans;
+
+	c->known = true;
+	c->tx_bytes = i->tcpi_bytes_acked < sent ? i->tcpi_bytes_acked : sent;
+	c->rx_bytes = i->tcpi_bytes_received;
+	c->rx_bytes -= c->rx_bytes && has_peers_fin(i->tcpi_state);
+	c->retrans = i->tcpi_total_retrans;
+	c->srtt_us = i->tcpi_rtt;
+	c->rttvar_us = i->tcpi_rttvar;
+	c->cwnd = i->tcpi_snd_cwnd;
+	c->mss = i->tcpi_snd_mss;
+	c->unacked = i->tcpi_unacked;
+	c->notsent_bytes = i->tcpi_notsent_bytes;
+	c->sent_ms = i->tcpi_last_data_sent;
+	c->received_ms = i->tcpi_last_data_recv;
+}
+
 static void read_info(struct diag_sock *d, const void *data, size_t len)
 {
 	struct tcp_info info = { 0 };
@@ -64,6 +92,8 @@ static void read_info(struct diag_sock *d, const void *data, size_t len)
 	memcpy(&info, data, len < sizeof(info) ? len : sizeof(info));
 	d->sock.facts |= facts__from_info(&info, len);
 	d->quiet_ms = info.tcpi_last_ack_recv;
+	if (d->state != BPF_TCP_LISTEN) /* there some of the fields are something else */
+		read_counters(&d->counters, &info);
 }
 
 static void read_attributes(struct diag_sock *d, const struct inet_diag_msg *m, int left)
@@ -304,6 +334,34 @@ int diag__list(const struct diag_query *q, diag_found_fn *found, void *arg)
 	err = diag__dump(fd, q, found, arg);
 	close(fd);
 	return err;
+}
+
+/* A number of /proc/thread-self/net/FILE: LINE ... KEY number. `missing` where it cannot be read. */
+static unsigned int stat_of(const char *file, const char *line, const char *key,
+			    unsigned int missing)
+{
+	char path[64], text[256], *at;
+	unsigned int n = missing;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/thread-self/net/%s", file);
+	f = fopen(path, "re");
+	while (f && fgets(text, sizeof(text), f)) {
+		at = strncmp(text, line, strlen(line)) ? NULL : strstr(text, key);
+		if (at)
+			n = strtoul(at + strlen(key), NULL, 10);
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+bool diag__has_tcp(void)
+{
+	/* a namespace without IPv6 has no sockstat6 */
+	return stat_of("sockstat", "TCP:", " inuse ", 1) ||
+	       stat_of("sockstat", "TCP:", " tw ", 1) ||
+	       stat_of("sockstat6", "TCP6:", " inuse ", 0);
 }
 
 static void see_one(void *arg, const struct diag_sock *s)

@@ -24,6 +24,19 @@ struct diag_query {
 	bool memory;          /* drops */
 };
 
+/* What a connection has done so far, as tcp_info has it. */
+struct diag_counters {
+	uint64_t tx_bytes; /* payload acknowledged; while some is not, of a client one byte more: its SYN */
+	uint64_t rx_bytes; /* payload received, read or not */
+	uint32_t retrans;  /* segments sent again */
+	uint32_t srtt_us, rttvar_us;
+	uint32_t cwnd, mss;            /* segments; bytes */
+	uint32_t unacked;              /* segments in flight */
+	uint32_t notsent_bytes;        /* written, and not sent yet */
+	uint32_t sent_ms, received_ms; /* since data was sent, received */
+	bool known;
+};
+
 struct diag_sock {
 	struct ev_sock
 		sock; /* cookie, netns_cookie 0, both ends, state, inode, ifindex, options but SO_REUSE* */
@@ -33,8 +46,9 @@ struct diag_sock {
 	uint32_t drops;      /* with `memory` */
 	uint32_t expires_ms; /* TIME_WAIT: how long it still lasts */
 	uint32_t quiet_ms;   /* with `info`: since the last segment that acknowledged something */
-	bool time_wait;      /* a mini-socket: FIN_WAIT2 or TIME_WAIT */
-	uint8_t state;       /* as `ss` shows it: sock.state is what it is to bind() */
+	struct diag_counters counters; /* with `info`, TCP but LISTEN; else 0 */
+	bool time_wait;                /* a mini-socket: FIN_WAIT2 or TIME_WAIT */
+	uint8_t state;                 /* as `ss` shows it: sock.state is what it is to bind() */
 };
 
 typedef void diag_found_fn(void *arg, const struct diag_sock *s);
@@ -45,6 +59,12 @@ int diag__open(void);
 int diag__dump(int fd, const struct diag_query *q, diag_found_fn *found, void *arg);
 /* Open, dump, close. */
 int diag__list(const struct diag_query *q, diag_found_fn *found, void *arg);
+/*
+ * Is there a TCP socket in the namespace of the calling thread, TIME_WAIT included? Those that only bound do
+ * not count. The kernel's table is one for all namespaces: to find none in it takes some 10 ms on a large
+ * host, to ask this much less.
+ */
+bool diag__has_tcp(void);
 /* Does this kernel list TCP sockets that only bound (91051f003948, 6.8)? Asked with one of ours. */
 bool diag__has_bound(void);
 

@@ -48,35 +48,6 @@ static void read_settings(struct visit *v, struct ports_netns *n)
 		sysctl__reserved_ports(n->reserved);
 }
 
-/* A number of /proc/thread-self/net/FILE: LINE ... KEY number. 1 where it cannot be read. */
-static unsigned int stat_of(const char *file, const char *line, const char *key)
-{
-	char path[64], text[256], *at;
-	unsigned int n = 1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/thread-self/net/%s", file);
-	f = fopen(path, "re");
-	while (f && fgets(text, sizeof(text), f)) {
-		at = strncmp(text, line, strlen(line)) ? NULL : strstr(text, key);
-		if (at)
-			n = strtoul(at + strlen(key), NULL, 10);
-	}
-	if (f)
-		fclose(f);
-	return n;
-}
-
-/*
- * The table of TCP sockets is one for all namespaces: to find none in it takes some 10 ms on a large host.
- * Counted are those in it and in TIME_WAIT; what only bound is not, and comes from the iterator.
- */
-static bool has_tcp(const struct ports_netns *n)
-{
-	return stat_of("sockstat", "TCP:", " inuse ") || stat_of("sockstat", "TCP:", " tw ") ||
-	       (!n->no_ipv6 && stat_of("sockstat6", "TCP6:", " inuse "));
-}
-
 /* Runs inside the namespace. */
 static int look_inside(void *arg)
 {
@@ -88,7 +59,7 @@ static int look_inside(void *arg)
 
 	netns__cookie(&n->ref.cookie);
 	read_settings(v, n);
-	if (has_tcp(n))
+	if (diag__has_tcp())
 		err = diag__list(&q, found_sock, v);
 	q.proto = IPPROTO_UDP;
 	return err ? err : diag__list(&q, found_sock, v);
