@@ -2,7 +2,7 @@
 /*
  * facts.h - what the kernel side remembers of each live socket, keyed by cookie. State changes only
  * update it; records carry it. Userspace reads the cookies to learn which sockets are still alive
- * after a loss, and reads nothing else.
+ * after a loss, and who has a socket of which no record has told yet.
  */
 #ifndef SOCKLIFE_FACTS_H
 #define SOCKLIFE_FACTS_H

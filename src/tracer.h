@@ -71,6 +71,12 @@ int tracer__process(struct tracer *t, uint32_t tgid, struct ev_process *e);
 void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg);
 /* Whether the kernel still has this socket. */
 bool tracer__alive(const struct tracer *t, uint64_t cookie);
+/*
+ * What the programs remember of it by now, from any thread: of a connect() without an answer yet nothing
+ * else tells. A copy that may be torn. False: nothing.
+ */
+struct facts;
+bool tracer__facts(const struct tracer *t, uint64_t cookie, struct facts *facts);
 
 /* While on, the processes that the caller forks are followed, and what they fork. */
 void tracer__adopt(struct tracer *t, bool on);

@@ -229,3 +229,18 @@ bool tracer__alive(const struct tracer *t, uint64_t cookie)
 	return !bpf_map__lookup_elem(t->skel->maps.spill, &cookie, sizeof(cookie), &spilled,
 				     sizeof(spilled), 0);
 }
+
+bool tracer__facts(const struct tracer *t, uint64_t cookie, struct facts *facts)
+{
+	const struct facts *f =
+		(const void *)(t->slots + (cookie & (FACTS_SLOTS - 1)) * FACTS_STRIDE);
+
+	if (__atomic_load_n(&f->cookie, __ATOMIC_ACQUIRE) == cookie) {
+		memcpy(facts, f, sizeof(*facts));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		/* a slot that was freed meanwhile is all zero, or another socket's */
+		return __atomic_load_n(&f->cookie, __ATOMIC_RELAXED) == cookie;
+	}
+	return !bpf_map__lookup_elem(t->skel->maps.spill, &cookie, sizeof(cookie), facts,
+				     sizeof(*facts), 0);
+}
