@@ -177,7 +177,7 @@ static bool always_told(enum record_type type)
 	       type == RECORD_CLOCK || type == RECORD_SEGMENT;
 }
 
-static bool chosen(const struct record_filter *f, const struct record *r)
+bool pipeline__chosen(const struct record_filter *f, const struct record *r)
 {
 	if (always_told(r->type))
 		return true;
@@ -243,7 +243,7 @@ static void write_with_settings(struct pipeline *p, const struct record *r)
 static void write_record(struct pipeline *p, const struct record *r)
 {
 	const struct record_filter *f = &p->config.filter;
-	bool write = chosen(f, r);
+	bool write = pipeline__chosen(f, r);
 
 	p->totals.events[r->type]++;
 	if (pipeline__full(p) && r->type != RECORD_STOP)
@@ -390,7 +390,7 @@ static void tell_again(struct pipeline *p, struct record *r)
 	const struct ev_actor *from_event = r->actor;
 	struct ev_actor actor;
 
-	if (!chosen(&p->config.filter, r))
+	if (!pipeline__chosen(&p->config.filter, r))
 		return;
 	complete(p, r, &actor);
 	tell_processes(p, r);

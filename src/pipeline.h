@@ -66,6 +66,8 @@ bool pipeline__tell_open(struct pipeline *p, size_t max);
 void pipeline__count_lost(struct pipeline *p, enum lost_reason reason, uint64_t count);
 void pipeline__end(struct pipeline *p, const struct ending *e);
 
+/* Whether --event, --failed, --errno and --slower want this record. */
+bool pipeline__chosen(const struct record_filter *f, const struct record *r);
 /* --count is reached. */
 bool pipeline__full(const struct pipeline *p);
 const struct sock_table *pipeline__table(const struct pipeline *p);
