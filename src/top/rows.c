@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "top/rows.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FEW 24 /* sorted by insertion */
+
+void top_rows__begin(struct top_rows *r, const struct top_table *t, const struct top_frame *f,
+		     const struct top_order *order)
+{
+	r->table = t;
+	r->frame = f;
+	r->order = *order;
+	r->n = r->sorted_from = r->sorted_to = 0;
+	r->incomplete = false;
+}
+
+void top_rows__add(struct top_rows *r, const void *row)
+{
+	const struct top_column *c = &r->table->columns[r->order.column];
+	size_t room = r->room ? r->room * 2 : 1024;
+	struct top_row *more;
+
+	if (r->n == r->room) {
+		more = reallocarray(r->list, room, sizeof(*more));
+		if (!more) {
+			r->incomplete = true;
+			return;
+		}
+		r->list = more;
+		r->room = room;
+	}
+	r->list[r->n++] = (struct top_row){ .key = c->key(r->frame, row), .row = row };
+}
+
+/* --- the filter --- */
+
+static void say_all(const struct top_rows *r, struct buf *b, const void *row,
+		    const struct top_put *like)
+{
+	struct top_put put = *like;
+	size_t i, from;
+
+	put.text = *b;
+	for (i = 0; i < r->table->n_columns; i++) {
+		from = put.text.len;
+		r->table->columns[i].put(&put, row);
+		for (; from < put.text.len; from++)
+			put.text.data[from] = (char)tolower((unsigned char)put.text.data[from]);
+		buf__char(&put.text, ' ');
+	}
+	*b = put.text;
+}
+
+void top_rows__filter(struct top_rows *r, const char *text, const struct top_put *put)
+{
+	size_t i, kept = 0, n = strlen(text);
+	struct buf b = { 0 };
+
+	for (i = 0; n && i < r->n; i++) {
+		b.len = 0;
+		if (r->table->say)
+			r->table->say(&b, r->list[i].row);
+		else
+			say_all(r, &b, r->list[i].row, put);
+		if (b.len && memmem(b.data, b.len, text, n))
+			r->list[kept++] = r->list[i];
+	}
+	if (n)
+		r->n = kept;
+	buf__free(&b);
+}
+
+/* --- the order --- */
+
+static int compare(const struct top_rows *r, const struct top_row *a, const struct top_row *b)
+{
+	const struct top_column *c = &r->table->columns[r->order.column];
+	int order = a->key < b->key ? -1 : a->key > b->key;
+	uint64_t x, y;
+
+	if (!order && c->compare)
+		order = c->compare(a->row, b->row);
+	if (order)
+		return c->ascending != r->order.reversed ? order : -order;
+	order = r->table->tie(a->row, b->row);
+	if (order)
+		return order;
+	x = r->table->id(a->row);
+	y = r->table->id(b->row);
+	return x < y ? -1 : x > y;
+}
+
+static void swap(struct top_row *a, struct top_row *b)
+{
+	struct top_row kept = *a;
+
+	*a = *b;
+	*b = kept;
+}
+
+static void sort_few(struct top_rows *r, size_t low, size_t high)
+{
+	size_t i, k;
+
+	for (i = low + 1; i < high; i++)
+		for (k = i; k > low && compare(r, &r->list[k], &r->list[k - 1]) < 0; k--)
+			swap(&r->list[k], &r->list[k - 1]);
+}
+
+/* The middle one of three, to be the pivot, goes to the front. */
+static void choose_pivot(struct top_rows *r, size_t low, size_t high)
+{
+	struct top_row *a = &r->list[low], *b = &r->list[low + (high - low) / 2],
+		       *c = &r->list[high - 1];
+
+	if (compare(r, b, a) < 0)
+		swap(a, b);
+	if (compare(r, c, b) < 0)
+		swap(b, c);
+	if (compare(r, b, a) < 0)
+		swap(a, b);
+	swap(a, b);
+}
+
+/* Quicksort that leaves parts alone in which nothing is asked for. No two rows are equal: ids differ. */
+static void sort_part(struct top_rows *r, size_t low, size_t high, size_t from, size_t to)
+{
+	while (high > low && from < high && to > low) {
+		size_t i = low, k = high;
+
+		if (high - low <= FEW) {
+			sort_few(r, low, high);
+			return;
+		}
+		choose_pivot(r, low, high);
+		for (;;) {
+			while (++i < high && compare(r, &r->list[i], &r->list[low]) < 0)
+				;
+			while (compare(r, &r->list[--k], &r->list[low]) > 0)
+				;
+			if (i >= k)
+				break;
+			swap(&r->list[i], &r->list[k]);
+		}
+		swap(&r->list[low], &r->list[k]);
+		/* the smaller part by recursion: its depth stays below 2 log n */
+		if (k - low < high - k - 1) {
+			sort_part(r, low, k, from, to);
+			low = k + 1;
+		} else {
+			sort_part(r, k + 1, high, from, to);
+			high = k;
+		}
+	}
+}
+
+void top_rows__sort(struct top_rows *r, size_t from, size_t to)
+{
+	to = to > r->n ? r->n : to;
+	if (from >= to || (from >= r->sorted_from && to <= r->sorted_to))
+		return;
+	sort_part(r, 0, r->n, from, to);
+	r->sorted_from = from;
+	r->sorted_to = to;
+}
+
+size_t top_rows__place(const struct top_rows *r, uint64_t id)
+{
+	const struct top_row *one = NULL;
+	size_t i, place = 0;
+
+	for (i = 0; i < r->n && !one; i++)
+		if (r->table->id(r->list[i].row) == id)
+			one = &r->list[i];
+	if (!one)
+		return r->n;
+	for (i = 0; i < r->n; i++)
+		place += compare(r, &r->list[i], one) < 0;
+	return place;
+}
+
+void top_rows__free(struct top_rows *r)
+{
+	free(r->list);
+	*r = (struct top_rows){ 0 };
+}
