@@ -29,6 +29,19 @@ const struct command commands[] = {
 		.run = cmd_trace,
 	},
 	{
+		.name = "top",
+		.synopsis = "[FILTERS] [--interval T]",
+		.summary = "Full-screen live view: connections, listeners, port space, findings.",
+		.about =
+			"Keys 1 to 4 and Tab choose the view, arrows a row, Enter opens it: of a socket "
+			"its whole life as a timeline, of a finding its evidence. < > and r sort, / "
+			"filters by any text, g groups, p pauses, ? explains, q quits. Filters that "
+			"choose records show the sockets that had such a record. It needs a terminal; "
+			"with NO_COLOR set it has no colours.",
+		.options = OPTS_FILTERS | OPTS_RECORDS | OPTS_TOP,
+		.run = cmd_top,
+	},
+	{
 		.name = "ports",
 		.synopsis = "[PORT] [FILTERS] [--json] [-o FILE] [--utc] [--at TIME LOG...]",
 		.summary = "Show who holds which port, and what is left of the ephemeral ports.",

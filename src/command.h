@@ -29,6 +29,7 @@ enum {
 #define OPTS_LOG     (1u << 7) /* record: where and how the audit log is kept */
 #define OPTS_REPORT  (1u << 8) /* --json, and what of a log */
 #define OPTS_AT      (1u << 9) /* --at */
+#define OPTS_TOP     (1u << 10) /* --interval, and bounds */
 
 struct command {
 	const char *name;
@@ -57,6 +58,7 @@ void help__short(void);
 void help__wrap(unsigned int column, unsigned int indent, const char *text);
 
 int cmd_trace(struct options *o);
+int cmd_top(struct options *o);
 int cmd_ports(struct options *o);
 int cmd_record(struct options *o);
 int cmd_replay(struct options *o);

@@ -27,12 +27,13 @@
 #define SETTLE_MS 10
 #define STEP_NS   100000 /* smaller steps of the wall clock cannot be told from noise */
 
-enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK, WATCH_CLOCK, WATCH_LOG };
+enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK, WATCH_CLOCK, WATCH_LOG, WATCH_QUIT };
 
 struct live {
 	const struct options *options;
 	struct out *out;      /* or: */
 	struct live_log *log; /* the audit log */
+	const struct live_screen *screen;
 	struct tracer *tracer;
 	struct ask *ask;
 	struct pipeline *pipeline;
@@ -131,8 +132,9 @@ static int open_tracer(struct live *l)
 	struct tracer_config config = {
 		.filter = &o->sockets,
 		.states = o->states,
-		.sends = !events || (events & (1u << RECORD_BIND | 1u << RECORD_PEER |
-					       1u << RECORD_CLOSE | 1u << RECORD_FINDING)),
+		.sends = !events || l->screen ||
+			 (events & (1u << RECORD_BIND | 1u << RECORD_PEER | 1u << RECORD_CLOSE |
+				    1u << RECORD_FINDING)),
 		.tree = o->command || o->sockets.follow,
 		.ring_size = o->ring_size,
 	};
@@ -164,7 +166,8 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 				  .arg = l };
 	struct pipeline_config config = {
 		.wall = host__wall(o->utc),
-		.filter = o->records,
+		/* a screen needs all records of a socket, and chooses itself */
+		.filter = c->screen ? (struct record_filter){ 0 } : o->records,
 		.table_size = o->table_size,
 		.count = o->count,
 		.verbose = o->verbose,
@@ -190,6 +193,8 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 	if (!l->pipeline)
 		return -errno;
 	sink.wall = pipeline__wall(l->pipeline);
+	if (c->screen)
+		return pipeline__set_sink(l->pipeline, c->screen->sink(c->screen->arg));
 	return pipeline__set_sink(l->pipeline, l->log || o->json ?
 						       sink_json__new(&sink, config.start.boot_id,
 								      config.start.host) :
@@ -245,6 +250,7 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 		return NULL;
 	l->options = o;
 	l->out = c->out;
+	l->screen = c->screen;
 	l->epoll = l->signals = l->tick = l->clock = -1;
 	err = open_loop(l);
 	if (err) {
@@ -267,6 +273,8 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 	err = open_log(l, c);
 	if (!err)
 		err = open_pipeline(l, c);
+	if (!err && c->screen)
+		err = watch(l, c->screen->quit, WATCH_QUIT, 0);
 	if (!err)
 		err = watch(l, tracer__fd(l->tracer), WATCH_RING, EPOLLONESHOT);
 	if (err) {
@@ -292,7 +300,7 @@ static void flush(struct live *l)
 
 	if (l->log)
 		l->ended |= !live_log__step(l->log);
-	else
+	else if (!l->screen)
 		err = out__flush(l->out);
 
 	if (!err && l->capture) {
@@ -465,6 +473,9 @@ static void step(struct live *l)
 			break;
 		case WATCH_LOG: /* heard in flush() */
 			break;
+		case WATCH_QUIT:
+			l->ended = true;
+			break;
 		}
 	}
 	if (l->busy || l->ended)
@@ -507,12 +518,12 @@ static void report_losses(const struct live *l)
 	const uint64_t *lost = pipeline__losses(l->pipeline);
 	int i;
 
-	if (!l->log && !l->options->json && !l->options->output)
+	if (!l->log && !l->screen && !l->options->json && !l->options->output)
 		return; /* the text says it itself */
 	for (i = 0; i < LOST_REASONS; i++)
 		if (lost[i])
-			log__warn("%llu lost (%s): the stream says when",
-				  (unsigned long long)lost[i], lost_names[i]);
+			log__warn("%llu lost (%s)%s", (unsigned long long)lost[i], lost_names[i],
+				  l->screen ? "" : ": the stream says when");
 }
 
 /*
@@ -531,6 +542,8 @@ static void drain_last(struct live *l)
 
 static int finish(struct live *l)
 {
+	if (l->screen)
+		l->screen->over(l->screen->arg);
 	if (l->log)
 		notify__send("STOPPING=1");
 	drain_last(l);
@@ -610,4 +623,9 @@ void live__free(struct live *l)
 	if (l->clock >= 0)
 		close(l->clock);
 	free(l);
+}
+
+const struct tracer *live__tracer(const struct live *l)
+{
+	return l->tracer;
 }

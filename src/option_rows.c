@@ -13,6 +13,8 @@
 #define TABLE_SIZE_MAX   (1u << 26)
 #define RING_SIZE_MIN    (4u << 10)
 #define RING_SIZE_MAX    (1u << 30)
+#define INTERVAL_MIN_NS  100000000ull
+#define INTERVAL_MAX_NS  (3600 * 1000000000ull)
 #define PID_MAX          (1u << 22) /* PID_MAX_LIMIT */
 #define CONTAINER_ID_MIN 12
 #define CONTAINER_ID_MAX 64
@@ -68,6 +70,17 @@ int option__set_duration(struct options *o, const struct option_row *row, const 
 	if (parse__duration(value, &ns) || !ns)
 		return -EINVAL;
 	*(uint64_t *)field_of(o, row) = ns;
+	return 0;
+}
+
+static int set_interval(struct options *o, const struct option_row *row, const char *value)
+{
+	uint64_t ns;
+
+	(void)row;
+	if (parse__duration(value, &ns) || ns < INTERVAL_MIN_NS || ns > INTERVAL_MAX_NS)
+		return -EINVAL;
+	o->interval_ns = ns;
 	return 0;
 }
 
@@ -534,13 +547,21 @@ const struct option_row option_rows[] = {
 	  .section = SECTION_TRACE,
 	  .groups = OPTS_TRACE,
 	  .parse = set_user },
+	{ .name = "interval",
+	  .arg = "T",
+	  .fallback = "1s",
+	  .help = "how often the screen is refreshed, 100ms at least",
+	  .wrong = "is not an interval: give 100ms to 1h, such as 500ms or 2s",
+	  .section = SECTION_TRACE,
+	  .groups = OPTS_TOP,
+	  .parse = set_interval },
 	{ .name = "close-wait",
 	  .arg = "T",
 	  .fallback = "60s",
 	  .help = "how long a socket may stay in CLOSE_WAIT before it counts as a leak",
 	  .wrong = WRONG_TIME,
 	  .section = SECTION_TRACE,
-	  .groups = OPTS_TRACE | OPTS_LOG,
+	  .groups = OPTS_TRACE | OPTS_LOG | OPTS_TOP,
 	  .field = offsetof(struct options, close_wait_ns),
 	  .parse = option__set_duration },
 	{ .name = "ring-size",
@@ -549,7 +570,7 @@ const struct option_row option_rows[] = {
 	  .help = "bytes of the ring buffer between kernel and socklife",
 	  .wrong = "is not a ring buffer's size: give a power of two from 4K to 1G",
 	  .section = SECTION_TRACE,
-	  .groups = OPTS_TRACE | OPTS_LOG,
+	  .groups = OPTS_TRACE | OPTS_LOG | OPTS_TOP,
 	  .parse = set_ring_size },
 	{ .name = "table-size",
 	  .arg = "N",
@@ -557,7 +578,7 @@ const struct option_row option_rows[] = {
 	  .help = "sockets kept in memory at most; beyond, the oldest are forgotten",
 	  .wrong = "is not a number of sockets: give 1 to 67108864",
 	  .section = SECTION_TRACE,
-	  .groups = OPTS_TRACE | OPTS_LOG,
+	  .groups = OPTS_TRACE | OPTS_LOG | OPTS_TOP,
 	  .parse = set_table_size },
 	{ .name = "verbose",
 	  .letter = 'v',

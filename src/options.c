@@ -245,6 +245,7 @@ int options__parse(struct options *o, const struct command *cmd, int argc, char 
 	o->ring_size = RING_SIZE_DEFAULT;
 	o->table_size = TABLE_SIZE_DEFAULT;
 	o->close_wait_ns = CLOSE_WAIT_DEFAULT_NS;
+	o->interval_ns = INTERVAL_NS_DEFAULT;
 	o->log = (struct log_options){ .dir = LOG_DIR_DEFAULT,
 				       .rotate_size = ROTATE_SIZE_DEFAULT,
 				       .rotate_ns = ROTATE_NS_DEFAULT,

@@ -91,6 +91,7 @@ struct options {
 	struct socket_filter sockets;
 	struct record_filter records;
 	uint64_t close_wait_ns; /* CLOSE_WAIT for so long is a leak */
+	uint64_t interval_ns;   /* top: from one refresh to the next */
 	struct log_options log;
 	struct report_options report;
 };
@@ -103,6 +104,7 @@ struct command;
 #define LOG_DIR_DEFAULT     "/var/log/socklife"
 #define ROTATE_SIZE_DEFAULT ((uint64_t)64 << 20)
 #define ROTATE_NS_DEFAULT   (24 * 3600 * 1000000000ull)
+#define INTERVAL_NS_DEFAULT 1000000000ull
 #define SEAL_NS_DEFAULT     1000000000ull
 #define QUEUE_SIZE_DEFAULT  ((uint64_t)256 << 20) /* 7 s of 80 000 records a second */
 

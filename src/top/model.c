@@ -4,54 +4,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
 #include "pipeline.h"
-#include "top/frame.h"
-#include "top/listeners.h"
-#include "top/table.h"
-#include "top/told.h"
-
-#define SECOND  1000000000ull
-#define RATE_NS (SECOND * 9 / 10) /* rates are of no shorter time */
-
-struct closed {
-	uint64_t cookie, closed_ns;
-};
-
-/* A count, and how fast it grew when that was looked at last. */
-struct rate {
-	uint64_t total, before, per_second;
-};
-
-struct top_model {
-	pthread_mutex_t lock;
-	struct top_model_config config;
-	struct top_table table;
-	struct history history;
-	struct told *told;
-	struct listeners listeners;
-	struct closed closed[TOP_CLOSED_MAX]; /* a ring, the oldest first */
-	uint32_t first_closed, n_closed;
-	char *containers[TOP_CONTAINERS];
-	uint32_t n_containers;
-	uint64_t started_ns, rated_ns, walked_ns;
-	struct rate events, opened, ended;
-	uint64_t lost[LOST_REASONS];
-	struct top_finding *findings[TOP_FINDINGS_MAX]; /* the oldest first */
-	uint32_t n_findings;
-	uint64_t finding_seq;
-	struct top_ports *ports;
-	uint64_t frames;
-	uint64_t walk_ns; /* when the walk that is on began */
-	uint32_t walk;    /* its number */
-	bool whole;
-	char host[65];
-};
+#include "top/model_inside.h"
 
 struct sink_top {
 	struct sink sink;
@@ -108,7 +66,7 @@ bool top_sock__is_listener(const struct top_sock *s)
 	return !s->sock.rport && !s->auto_bound && s->sock.lport;
 }
 
-static void remove_sock(struct top_model *m, uint32_t index)
+void top_model__remove_sock(struct top_model *m, uint32_t index)
 {
 	m->listeners.stale |= m->table.socks[index].state == TCP_LISTEN;
 	history__forget(&m->history, &m->table.more[index].history);
@@ -122,10 +80,10 @@ static void forget_closed(struct top_model *m)
 	m->first_closed = (m->first_closed + 1) % TOP_CLOSED_MAX;
 	m->n_closed--;
 	if (index != TABLE_NONE && m->table.socks[index].closed_ns)
-		remove_sock(m, index);
+		top_model__remove_sock(m, index);
 }
 
-static void forget_old(struct top_model *m, uint64_t now_ns)
+void top_model__forget_old(struct top_model *m, uint64_t now_ns)
 {
 	while (m->n_closed && m->closed[m->first_closed].closed_ns + TOP_CLOSED_NS <= now_ns)
 		forget_closed(m);
@@ -139,7 +97,7 @@ static void remember_closed(struct top_model *m, const struct top_sock *s)
 		(struct closed){ .cookie = s->sock.cookie, .closed_ns = s->closed_ns };
 }
 
-static uint32_t add_sock(struct top_model *m, const struct ev_sock *sock, uint64_t now_ns)
+uint32_t top_model__add_sock(struct top_model *m, const struct ev_sock *sock, uint64_t now_ns)
 {
 	uint32_t index = TABLE_NONE;
 	struct top_sock *s;
@@ -172,7 +130,7 @@ static const char *keep_container(struct top_model *m, const char *id)
 	return m->containers[m->n_containers] ? m->containers[m->n_containers++] : NULL;
 }
 
-static void set_state(struct top_sock *s, uint8_t state, uint64_t now_ns)
+void top_model__set_state(struct top_sock *s, uint8_t state, uint64_t now_ns)
 {
 	if (s->state != state)
 		s->state_ns = now_ns;
@@ -221,7 +179,7 @@ static void on_listen(struct top_model *m, struct top_sock *s, const struct reco
 	if (r->error)
 		return;
 	m->listeners.stale = true;
-	set_state(s, TCP_LISTEN, r->boot_ns);
+	top_model__set_state(s, TCP_LISTEN, r->boot_ns);
 	s->limit = r->u.listen->backlog;
 	if (!s->listening_ns)
 		s->listening_ns = r->boot_ns;
@@ -333,7 +291,7 @@ static uint32_t find_or_add(struct top_model *m, const struct record *r)
 		return index;
 	if (m->table.n >= m->config.max && m->n_closed)
 		forget_closed(m);
-	return add_sock(m, r->sock, r->boot_ns);
+	return top_model__add_sock(m, r->sock, r->boot_ns);
 }
 
 static void on_socket(struct top_model *m, const struct record *r)
@@ -352,7 +310,7 @@ static void on_socket(struct top_model *m, const struct record *r)
 	s->from_kernel = false;
 	set_process(m, s, r);
 	if (r->type != RECORD_CLOSE)
-		set_state(s, r->sock->state, r->boot_ns);
+		top_model__set_state(s, r->sock->state, r->boot_ns);
 	if (r->actor) {
 		e.pid = r->actor->proc.tgid;
 		memcpy(e.comm, r->actor->proc.comm, COMM_LEN);
@@ -440,387 +398,4 @@ struct sink *top_model__sink(struct top_model *m)
 	s->sink = (struct sink){ .write = sink_top__write, .free = sink_top__free };
 	s->model = m;
 	return &s->sink;
-}
-
-/* --- what a walk found --- */
-
-void top_model__walk_begin(struct top_model *m, uint64_t now_ns, bool whole)
-{
-	pthread_mutex_lock(&m->lock);
-	m->walk++;
-	m->walk_ns = now_ns;
-	m->whole = whole;
-	pthread_mutex_unlock(&m->lock);
-}
-
-static uint64_t rate_of(uint64_t before, uint64_t now, uint64_t ns)
-{
-	return now > before && ns ? (uint64_t)((double)(now - before) * SECOND / ns) : 0;
-}
-
-/* Of a connection that began in the trace, its first bytes count too. */
-static void take_counters(struct top_sock *s, const struct diag_counters *c, uint64_t now_ns)
-{
-	uint64_t since = s->walked_ns ? s->walked_ns : s->established_ns;
-
-	if (!c->known)
-		return;
-	if (since && now_ns > since) {
-		uint64_t ns = now_ns - since;
-
-		ns = s->walked_ns || ns > SECOND ? ns : SECOND;
-		s->tx_rate = rate_of(s->tx_bytes, c->tx_bytes, ns);
-		s->rx_rate = rate_of(s->rx_bytes, c->rx_bytes, ns);
-	}
-	s->has_counters = true;
-	s->tx_bytes = c->tx_bytes;
-	s->rx_bytes = c->rx_bytes;
-	s->retrans = c->retrans;
-	s->srtt_us = c->srtt_us;
-	s->rttvar_us = c->rttvar_us;
-	s->cwnd = c->cwnd;
-	s->mss = c->mss;
-	s->unacked = c->unacked;
-	s->notsent_bytes = c->notsent_bytes;
-}
-
-static void take_queue(struct top_sock *s, const struct diag_sock *d)
-{
-	s->queue = d->rqueue;
-	s->limit = d->state == TCP_LISTEN ? d->wqueue : 0;
-	if (s->drops_known && d->drops > s->drops)
-		s->new_drops += d->drops - s->drops;
-	s->drops = d->drops;
-	s->drops_known = true;
-}
-
-static void merge(struct top_model *m, uint32_t index, const struct diag_sock *d)
-{
-	struct top_sock *s = &m->table.socks[index];
-	struct table_more *more = &m->table.more[index];
-
-	if (s->closed_ns)
-		return; /* closed since it was listed */
-	if (s->from_kernel && more->walk != m->walk && more->sightings < 2)
-		more->sightings++;
-	more->walk = m->walk;
-	if (s->state != d->state && s->sock.proto == IPPROTO_TCP) {
-		const struct top_event e = { .boot_ns = m->walk_ns,
-					     .type = RECORD_STATE,
-					     .a = s->state,
-					     .state = d->state };
-
-		m->listeners.stale |= s->state == TCP_LISTEN || d->state == TCP_LISTEN;
-		history__add(&m->history, &more->history, &e);
-		set_state(s, d->state, m->walk_ns);
-	}
-	if (s->from_kernel && d->sock.rport) {
-		s->sock.rport = d->sock.rport;
-		memcpy(s->sock.raddr, d->sock.raddr, ADDR_LEN);
-	}
-	if (s->queued && s->established_ns && m->walk_ns > s->established_ns)
-		s->queued_ns = m->walk_ns - s->established_ns;
-	if (top_sock__is_listener(s))
-		take_queue(s, d);
-	else
-		take_counters(s, &d->counters, m->walk_ns);
-	s->walked_ns = m->walk_ns;
-}
-
-size_t top_model__walked(struct top_model *m, const struct diag_sock *list, size_t n,
-			 uint32_t *unknown)
-{
-	size_t i, others = 0;
-	uint32_t index;
-
-	pthread_mutex_lock(&m->lock);
-	for (i = 0; i < n; i++) {
-		index = top_table__find(&m->table, list[i].sock.cookie);
-		if (index == TABLE_NONE)
-			unknown[others++] = i;
-		else
-			merge(m, index, &list[i]);
-	}
-	pthread_mutex_unlock(&m->lock);
-	return others;
-}
-
-/* A connection that no accept() has taken yet is its listener's. */
-static bool take_listener(struct top_model *m, struct top_sock *s)
-{
-	const struct top_sock *l =
-		listeners__of(&m->listeners, m->table.socks, m->table.n, &s->sock);
-
-	if (!l)
-		return false;
-	s->listener = l->sock.cookie;
-	s->sock.owner = l->sock.owner;
-	s->container = l->container;
-	s->uid = l->uid;
-	s->uid_known = l->uid_known;
-	s->chosen = l->chosen;
-	return true;
-}
-
-static bool chooses_all(const struct record_filter *f)
-{
-	return !f->events && !f->failed && !f->n_errnos && !f->slower_ns;
-}
-
-void top_model__add(struct top_model *m, const struct diag_sock *d, const struct ev_actor *actor,
-		    uint64_t established_ns)
-{
-	bool queued = d->sock.proto == IPPROTO_TCP && !d->sock.inode && !actor &&
-		      (d->state == TCP_ESTABLISHED || d->state == TCP_CLOSE_WAIT);
-	struct top_sock new = { .from_kernel = true,
-				.queued = queued,
-				.chosen = chooses_all(m->config.chosen) };
-	uint32_t index;
-
-	new.sock = d->sock;
-	pthread_mutex_lock(&m->lock);
-	if (actor) {
-		new.sock.owner = actor->proc;
-		new.uid = actor->uid;
-		new.uid_known = true;
-	}
-	/* with filters: who does not match, and is nobody's whom they let in, is somebody else's */
-	if ((queued && !take_listener(m, &new) && m->config.filtered) ||
-	    top_table__find(&m->table, d->sock.cookie) != TABLE_NONE)
-		goto out;
-	index = add_sock(m, &d->sock, m->walk_ns);
-	if (index == TABLE_NONE)
-		goto out;
-	new.first_ns = established_ns ? established_ns : m->walk_ns;
-	new.established_ns = established_ns;
-	new.state_ns = new.first_ns;
-	new.state = d->state;
-	m->table.socks[index] = new;
-	m->listeners.stale |= d->state == TCP_LISTEN;
-	merge(m, index, d);
-out:
-	pthread_mutex_unlock(&m->lock);
-}
-
-void top_model__walk_end(struct top_model *m, uint64_t now_ns)
-{
-	uint32_t i;
-
-	pthread_mutex_lock(&m->lock);
-	m->walked_ns = m->whole ? now_ns : m->walked_ns;
-	for (i = 0; m->whole && i < m->table.n;)
-		if (m->table.socks[i].from_kernel && m->table.more[i].walk != m->walk)
-			remove_sock(m, i);
-		else
-			i++;
-	pthread_mutex_unlock(&m->lock);
-}
-
-void top_model__set_ports(struct top_model *m, struct top_ports *p)
-{
-	struct top_ports *before;
-
-	pthread_mutex_lock(&m->lock);
-	before = m->ports;
-	m->ports = p;
-	pthread_mutex_unlock(&m->lock);
-	top_ports__put(before);
-}
-
-/* --- frames --- */
-
-static void take_rates(struct top_model *m, uint64_t now_ns)
-{
-	struct rate *const rates[] = { &m->events, &m->opened, &m->ended };
-	uint64_t ns = now_ns > m->rated_ns ? now_ns - m->rated_ns : 0;
-	uint32_t i;
-
-	if (ns < RATE_NS)
-		return;
-	for (i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
-		rates[i]->per_second = rate_of(rates[i]->before, rates[i]->total, ns);
-		rates[i]->before = rates[i]->total;
-	}
-	for (i = 0; i < m->table.n; i++) {
-		struct top_sock *s = &m->table.socks[i];
-
-		if (s->state != TCP_LISTEN || s->sock.proto != IPPROTO_TCP)
-			continue;
-		s->accept_rate = rate_of(m->table.more[i].accepted, s->accepted, ns);
-		m->table.more[i].accepted = s->accepted;
-	}
-	m->rated_ns = now_ns;
-}
-
-static void count_connections(struct top_model *m)
-{
-	uint32_t i, from;
-
-	for (i = 0; i < m->table.n; i++)
-		m->table.socks[i].connections = 0;
-	for (i = 0; i < m->table.n; i++) {
-		struct top_sock *s = &m->table.socks[i];
-		const struct top_sock *l;
-
-		if (s->closed_ns || s->sock.proto != IPPROTO_TCP || !s->sock.rport ||
-		    (s->sock.facts & (FACT_SYN_SENT | FACT_CONNECTED)))
-			continue;
-		if (!s->listener && !m->table.more[i].sought) {
-			l = listeners__of(&m->listeners, m->table.socks, m->table.n, &s->sock);
-			s->listener = l ? l->sock.cookie : 0;
-			m->table.more[i].sought = true;
-		}
-		from = s->listener ? top_table__find(&m->table, s->listener) : TABLE_NONE;
-		if (from != TABLE_NONE)
-			m->table.socks[from].connections++;
-	}
-}
-
-static bool is_shown(const struct top_model *m, uint32_t i)
-{
-	const struct top_sock *s = &m->table.socks[i];
-
-	/* once could be one that was just closed: its last record came while the walk was on its way */
-	return (!s->from_kernel || m->table.more[i].sightings >= 2) && s->chosen;
-}
-
-static void count_sock(struct top_frame *f, const struct top_sock *s)
-{
-	if (s->closed_ns)
-		return;
-	f->open++;
-	f->queued += s->queued;
-	if (s->sock.proto == IPPROTO_UDP)
-		f->udp++;
-	else if (s->state < TOP_STATES)
-		f->states[s->state]++;
-}
-
-static bool make_room(struct top_frame *f, uint32_t n)
-{
-	struct top_sock *more;
-
-	if (n <= f->room_socks)
-		return true;
-	more = reallocarray(f->socks, n + n / 4, sizeof(*more));
-	if (!more)
-		return false;
-	f->socks = more;
-	f->room_socks = n + n / 4;
-	return true;
-}
-
-static void take_socks(struct top_model *m, struct top_frame *f, uint32_t what)
-{
-	bool all = what & TOP_TAKE_SOCKS, listeners = what & TOP_TAKE_LISTENERS;
-	uint32_t i;
-
-	f->open = f->udp = f->queued = 0;
-	memset(f->states, 0, sizeof(f->states));
-	f->n_socks = 0;
-	if (listeners)
-		count_connections(m);
-	if ((all || listeners) && !make_room(f, m->table.n)) {
-		f->incomplete = true;
-		all = listeners = false;
-	}
-	for (i = 0; i < m->table.n; i++) {
-		const struct top_sock *s = &m->table.socks[i];
-
-		if (!is_shown(m, i))
-			continue;
-		count_sock(f, s);
-		if (top_sock__is_listener(s) ? listeners : all)
-			f->socks[f->n_socks++] = *s;
-	}
-}
-
-static void drop_findings(struct top_frame *f)
-{
-	size_t i;
-
-	for (i = 0; i < f->n_findings; i++)
-		top_finding__put(f->findings[i]);
-	f->n_findings = 0;
-}
-
-static int newer_first(const void *a, const void *b)
-{
-	const struct top_finding *x = *(const struct top_finding *const *)a,
-				 *y = *(const struct top_finding *const *)b;
-
-	return x->seq > y->seq ? -1 : x->seq < y->seq;
-}
-
-static void take_findings(struct top_model *m, struct top_frame *f)
-{
-	uint32_t i;
-
-	drop_findings(f);
-	memset(f->open_findings, 0, sizeof(f->open_findings));
-	if (!f->findings)
-		f->findings = calloc(TOP_FINDINGS_MAX, sizeof(*f->findings));
-	f->incomplete |= !f->findings;
-	for (i = 0; i < m->n_findings; i++) {
-		struct top_finding *one = m->findings[i];
-
-		f->open_findings[one->f.severity] += one->f.status != FINDING_CLOSED;
-		if (!f->findings)
-			continue;
-		atomic_fetch_add(&one->refs, 1);
-		f->findings[f->n_findings++] = one;
-	}
-	if (f->n_findings)
-		qsort(f->findings, f->n_findings, sizeof(*f->findings), newer_first);
-}
-
-void top_model__take(struct top_model *m, struct top_frame *f, uint64_t now_ns, uint32_t what)
-{
-	pthread_mutex_lock(&m->lock);
-	f->incomplete = false;
-	forget_old(m, now_ns);
-	take_rates(m, now_ns);
-	take_socks(m, f, what);
-	take_findings(m, f);
-	f->seq = ++m->frames;
-	f->now_ns = now_ns;
-	f->started_ns = m->started_ns;
-	f->walked_ns = m->walked_ns;
-	f->events_rate = m->events.per_second;
-	f->opened_rate = m->opened.per_second;
-	f->closed_rate = m->ended.per_second;
-	memcpy(f->lost, m->lost, sizeof(f->lost));
-	memcpy(f->host, m->host, sizeof(f->host));
-	top_ports__put(f->ports);
-	f->ports = top_ports__get(m->ports);
-	pthread_mutex_unlock(&m->lock);
-}
-
-void top_model__tell_story(struct top_model *m, struct top_story *s)
-{
-	uint32_t index;
-
-	pthread_mutex_lock(&m->lock);
-	index = s->cookie ? top_table__find(&m->table, s->cookie) : TABLE_NONE;
-	s->found = index != TABLE_NONE;
-	if (s->found) {
-		const struct history_list *l = &m->table.more[index].history;
-
-		s->sock = m->table.socks[index];
-		s->n = history__read(&m->history, l, s->events, TOP_EVENTS_SOCK);
-		s->left_out = l->left_out;
-		s->left_out_after = s->n < HISTORY_FIRST ? s->n : HISTORY_FIRST;
-		s->has_process = s->sock.sock.owner.tgid &&
-				 told__find(m->told, &s->sock.sock.owner, &s->process);
-	}
-	pthread_mutex_unlock(&m->lock);
-}
-
-void top_frame__free(struct top_frame *f)
-{
-	drop_findings(f);
-	free(f->findings);
-	free(f->socks);
-	top_ports__put(f->ports);
-	memset(f, 0, sizeof(*f));
 }

@@ -83,8 +83,7 @@ struct top_frame;
 struct top_model_config {
 	size_t max;                         /* sockets */
 	const struct record_filter *chosen; /* lives as long as the model */
-	bool filtered;    /* --pid and the like: what no record told of is somebody else's */
-	const char *host; /* lives as long as the model */
+	bool filtered; /* --pid and the like: what no record told of is somebody else's */
 };
 
 /* NULL: ENOMEM. */
@@ -103,12 +102,15 @@ void top_model__record(struct top_model *m, const struct record *r);
 void top_model__walk_begin(struct top_model *m, uint64_t now_ns, bool whole);
 size_t top_model__walked(struct top_model *m, const struct diag_sock *list, size_t n,
 			 uint32_t *unknown);
-/* `actor`, `established_ns`: NULL and 0 where nobody knows. */
+/* `actor`, and since when it is connecting or established: NULL and 0 where nobody knows. */
 void top_model__add(struct top_model *m, const struct diag_sock *d, const struct ev_actor *actor,
-		    uint64_t established_ns);
+		    uint64_t since_ns);
 void top_model__walk_end(struct top_model *m, uint64_t now_ns);
 
-/* The ports as they were counted; the model takes it over (ports_view.h). */
+/* Joins what is known of sockets here to what sock_diag told the model of ports; before ports__finish(). */
+struct ports;
+void top_model__tell_ports(struct top_model *m, struct ports *p);
+/* The ports as they were counted; the model takes it over (port_space.h). */
 struct top_ports;
 void top_model__set_ports(struct top_model *m, struct top_ports *p);
 

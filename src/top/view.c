@@ -27,6 +27,8 @@ void top_view__free(struct top_view *v)
 
 uint32_t top_view__takes(const struct top_view *v)
 {
+	if (v->paused) /* whatever will be looked at until it goes on */
+		return TOP_TAKE_SOCKS | TOP_TAKE_LISTENERS;
 	switch (v->page) {
 	case PAGE_CONNECTIONS:
 		return TOP_TAKE_SOCKS;
@@ -193,7 +195,9 @@ static void draw_status(const struct top_view *v, const struct top_frame *f, str
 
 /* --- the pages, and how many sockets are in which state --- */
 
-static void draw_counts(const struct top_frame *f, struct top_grid *g, unsigned int from)
+/* States are read while the connections are looked at. */
+static void draw_counts(const struct top_view *v, const struct top_frame *f, struct top_grid *g,
+			unsigned int from)
 {
 	static const struct {
 		uint8_t state;
@@ -213,6 +217,8 @@ static void draw_counts(const struct top_frame *f, struct top_grid *g, unsigned 
 	if (from + n > g->width)
 		return;
 	from = top_grid__text(g, 1, from, n, STYLE_STRONG, text, n);
+	if (v->page != PAGE_CONNECTIONS)
+		return;
 	n = snprintf(text, sizeof(text), "  QUEUED %u", f->queued);
 	if (f->queued && from + n <= g->width)
 		from = top_grid__text(g, 1, from, n, STYLE_WARN, text, n);
@@ -239,7 +245,7 @@ static void draw_pages(const struct top_view *v, const struct top_frame *f, stru
 				    page_names[i]) +
 		    1;
 	}
-	draw_counts(f, g, x + 1);
+	draw_counts(v, f, g, x + 1);
 }
 
 /* --- the last row --- */
