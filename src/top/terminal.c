@@ -90,18 +90,26 @@ static int put_leave(int c)
 	return c;
 }
 
+/* NULL: this terminal cannot. */
+static const char *capability(const char *name)
+{
+	const char *text = tigetstr(name);
+
+	return text == (const char *)-1 ? NULL : text;
+}
+
 static void prepare_leave(void)
 {
 	const char *const names[] = { "sgr0", "op", "rmkx", "cnorm", "rmcup" };
-	const char *text;
+	const char *clearing = capability("rmcup") ? NULL : capability("clear");
 	size_t i;
 
 	saved.leave_len = 0;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		text = tigetstr(names[i]);
-		if (text && text != (const char *)-1)
-			tputs(text, 1, put_leave);
-	}
+	if (clearing)
+		tputs(clearing, 1, put_leave);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (capability(names[i]))
+			tputs(capability(names[i]), 1, put_leave);
 }
 
 /* --- stderr --- */
@@ -206,7 +214,6 @@ int terminal__check(char *why, size_t size)
 {
 	const char *term = getenv("TERM");
 	bool in = isatty(STDIN_FILENO), out = isatty(STDOUT_FILENO);
-	const char *cursor;
 	int error = 1;
 
 	if (!in || !out) {
@@ -223,8 +230,7 @@ int terminal__check(char *why, size_t size)
 			 term ? term : "");
 		return -ENOTTY;
 	}
-	cursor = tigetstr("cup");
-	if (!cursor || cursor == (const char *)-1) {
+	if (!capability("cup")) {
 		snprintf(why, size, "the terminal '%s' (TERM) cannot move its cursor", term);
 		error = 0;
 	}
@@ -266,11 +272,21 @@ int terminal__take(void)
 	return 0;
 }
 
+/* What has no second screen to go back from gets its only one back empty. */
+static void leave(void)
+{
+	if (!capability("rmcup")) {
+		erase();
+		refresh();
+	}
+	endwin();
+}
+
 void terminal__give_back(void)
 {
 	if (!screen)
 		return;
-	endwin();
+	leave();
 	/* ncurses puts back what it found when it began; the same, but that it is certain */
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &saved.before);
 	saved.taken = 0;
@@ -282,7 +298,7 @@ void terminal__give_back(void)
 
 void terminal__suspend(void)
 {
-	endwin();
+	leave();
 	saved.taken = 0;
 }
 
@@ -370,8 +386,10 @@ bool terminal__key(uint32_t *key)
 	return false;
 }
 
+/* Ctrl-S is undone by stopping it once more in another way: TCOON starts what TCOOFF has stopped. */
 void terminal__release(void)
 {
-	tcflow(STDOUT_FILENO, TCOON);
 	tcflush(STDOUT_FILENO, TCOFLUSH);
+	tcflow(STDOUT_FILENO, TCOOFF);
+	tcflow(STDOUT_FILENO, TCOON);
 }

@@ -84,16 +84,29 @@ static size_t by_rank(const struct top_table *t, const struct layout *l, const b
 	return found;
 }
 
+/* Columns of one rank belong together: TX/s without RX/s would say half of it. */
+static void show_rank(const struct top_table *t, struct layout *l, const bool *wanted, size_t like,
+		      bool shown)
+{
+	size_t c;
+
+	for (c = 0; c < t->n_columns; c++)
+		if (wanted[c] && t->columns[c].rank == t->columns[like].rank)
+			l->width[c] = shown ? t->columns[c].min : 0;
+}
+
 /* What is left out may be narrower than what stays free: of those, what matters most comes back. */
 static void bring_back(const struct top_table *t, struct layout *l, bool *wanted,
 		       unsigned int width)
 {
-	size_t c;
+	size_t like, c;
 
-	while ((c = by_rank(t, l, wanted, true)) < t->n_columns) {
-		if (total_of(l, t->n_columns) + GAP + t->columns[c].min <= width)
-			l->width[c] = t->columns[c].min;
-		wanted[c] = l->width[c] != 0;
+	while ((like = by_rank(t, l, wanted, true)) < t->n_columns) {
+		show_rank(t, l, wanted, like, true);
+		if (total_of(l, t->n_columns) > width)
+			show_rank(t, l, wanted, like, false);
+		for (c = 0; c < t->n_columns; c++)
+			wanted[c] &= t->columns[c].rank != t->columns[like].rank;
 	}
 }
 
@@ -138,7 +151,7 @@ static void fit(const struct top_view *v, struct layout *l, unsigned int width)
 	wanted[sort] = false;
 	while (total_of(l, t->n_columns) > width &&
 	       (c = by_rank(t, l, wanted, false)) < t->n_columns)
-		l->width[c] = 0;
+		show_rank(t, l, wanted, c, false);
 	bring_back(t, l, wanted, width);
 	widen(t, l, width);
 }
