@@ -53,7 +53,9 @@ struct top_frame {
 	size_t n_findings, room_findings;
 	struct top_ports *ports; /* NULL: not counted yet */
 	struct top_story story;
-	bool incomplete; /* no memory for some of it */
+	uint32_t what;    /* TOP_TAKE_*: what is in it */
+	bool rates_taken; /* they are of the time since the frame before */
+	bool incomplete;  /* no memory for some of it */
 };
 
 void top_frame__free(struct top_frame *f);

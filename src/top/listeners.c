@@ -26,7 +26,8 @@ static void make(struct listeners *l, const struct top_sock *socks, size_t n)
 	for (i = 0; i < n; i++) {
 		const struct top_sock *s = &socks[i];
 
-		if (s->state != TCP_LISTEN || s->closed_ns || s->sock.proto != IPPROTO_TCP)
+		if (!s->sock.cookie || s->state != TCP_LISTEN || s->closed_ns ||
+		    s->sock.proto != IPPROTO_TCP)
 			continue;
 		if (l->n == l->room) {
 			struct top_sock *more;

@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "pipeline.h"
 #include "top/model_inside.h"
+
+#define SPINS 2000 /* some 20 us */
 
 struct sink_top {
 	struct sink sink;
@@ -57,6 +60,16 @@ void top_model__free(struct top_model *m)
 	free(m);
 }
 
+void top_model__let_others(struct top_model *m)
+{
+	const struct timespec moment = { .tv_nsec = 50000 };
+
+	pthread_mutex_unlock(&m->lock);
+	while (atomic_load(&m->waited_for))
+		nanosleep(&moment, NULL);
+	pthread_mutex_lock(&m->lock);
+}
+
 /* --- sockets --- */
 
 bool top_sock__is_listener(const struct top_sock *s)
@@ -85,8 +98,14 @@ static void forget_closed(struct top_model *m)
 
 void top_model__forget_old(struct top_model *m, uint64_t now_ns)
 {
-	while (m->n_closed && m->closed[m->first_closed].closed_ns + TOP_CLOSED_NS <= now_ns)
+	uint32_t n;
+
+	for (n = 1; m->n_closed && m->closed[m->first_closed].closed_ns + TOP_CLOSED_NS <= now_ns;
+	     n++) {
 		forget_closed(m);
+		if (n % TOP_PORTION == 0)
+			top_model__let_others(m);
+	}
 }
 
 static void remember_closed(struct top_model *m, const struct top_sock *s)
@@ -359,9 +378,22 @@ static void on_finding(struct top_model *m, const struct record *r)
 	m->findings[m->n_findings++] = f;
 }
 
+/* To sleep and be woken costs more than the lock is mostly held for, and the next 1000 records wait behind. */
+static void lock_for_record(struct top_model *m)
+{
+	int i;
+
+	for (i = 0; i < SPINS; i++)
+		if (!pthread_mutex_trylock(&m->lock))
+			return;
+	atomic_store(&m->waited_for, true);
+	pthread_mutex_lock(&m->lock);
+	atomic_store(&m->waited_for, false);
+}
+
 void top_model__record(struct top_model *m, const struct record *r)
 {
-	pthread_mutex_lock(&m->lock);
+	lock_for_record(m);
 	if (r->type < RECORD_TYPES && handlers[r->type]) {
 		on_socket(m, r);
 		m->events.total += r->type != RECORD_SNAPSHOT;

@@ -6,6 +6,7 @@
 #define SOCKLIFE_TOP_MODEL_INSIDE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include "top/frame.h"
 #include "top/listeners.h"
 #include "top/table.h"
@@ -22,6 +23,7 @@ struct rate {
 
 struct top_model {
 	pthread_mutex_t lock;
+	atomic_bool waited_for; /* by records, which must not wait long: the ring fills meanwhile */
 	struct top_model_config config;
 	struct top_table table;
 	struct history history;
@@ -31,7 +33,8 @@ struct top_model {
 	uint32_t first_closed, n_closed;
 	char *containers[TOP_CONTAINERS];
 	uint32_t n_containers;
-	uint64_t started_ns, rated_ns, walked_ns;
+	uint64_t started_ns, walked_ns;
+	uint64_t rated_ns, rated_for_ns; /* when rates were taken last, over how long */
 	struct rate events, opened, ended;
 	uint64_t lost[LOST_REASONS];
 	struct top_finding *findings[TOP_FINDINGS_MAX]; /* the oldest first */
@@ -44,6 +47,14 @@ struct top_model {
 	bool whole;
 	char host[65];
 };
+
+/*
+ * Where all sockets are gone through, the lock is held for so many at a time, well below a millisecond. In
+ * between, who brings a record gets it: a mutex alone would mostly be taken again by who has just let it go.
+ * Smaller portions are worse: to be woken takes longer than what they save where every CPU is busy.
+ */
+#define TOP_PORTION 16384
+void top_model__let_others(struct top_model *m);
 
 /* Under the lock. Growth from `before` to `now` in so many ns, a second. */
 uint64_t top_model__rate(uint64_t before, uint64_t now, uint64_t ns);

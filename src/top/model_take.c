@@ -11,51 +11,70 @@
 
 #define RATE_NS (1000000000ull * 9 / 10) /* rates are of no shorter time */
 
-static void take_rates(struct top_model *m, uint64_t now_ns)
+/* False: they were taken a moment ago. */
+static bool take_rates(struct top_model *m, uint64_t now_ns)
 {
 	struct rate *const rates[] = { &m->events, &m->opened, &m->ended };
-	uint64_t ns = now_ns > m->rated_ns ? now_ns - m->rated_ns : 0;
 	uint32_t i;
 
-	if (ns < RATE_NS)
-		return;
+	m->rated_for_ns = now_ns > m->rated_ns ? now_ns - m->rated_ns : 0;
+	if (m->rated_for_ns < RATE_NS)
+		return false;
 	for (i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
-		rates[i]->per_second = top_model__rate(rates[i]->before, rates[i]->total, ns);
+		rates[i]->per_second =
+			top_model__rate(rates[i]->before, rates[i]->total, m->rated_for_ns);
 		rates[i]->before = rates[i]->total;
 	}
-	for (i = 0; i < m->table.n; i++) {
-		struct top_sock *s = &m->table.socks[i];
-
-		if (s->state != TCP_LISTEN || s->sock.proto != IPPROTO_TCP)
-			continue;
-		s->accept_rate = top_model__rate(m->table.more[i].accepted, s->accepted, ns);
-		m->table.more[i].accepted = s->accepted;
-	}
 	m->rated_ns = now_ns;
+	return true;
 }
 
-static void count_connections(struct top_model *m)
+static void rate_listener(struct top_model *m, uint32_t i)
 {
-	uint32_t i, from;
+	struct top_sock *s = &m->table.socks[i];
 
-	for (i = 0; i < m->table.n; i++)
-		m->table.socks[i].connections = 0;
-	for (i = 0; i < m->table.n; i++) {
-		struct top_sock *s = &m->table.socks[i];
-		const struct top_sock *l;
+	s->accept_rate = top_model__rate(m->table.more[i].accepted, s->accepted, m->rated_for_ns);
+	m->table.more[i].accepted = s->accepted;
+}
 
-		if (s->closed_ns || s->sock.proto != IPPROTO_TCP || !s->sock.rport ||
-		    (s->sock.facts & (FACT_SYN_SENT | FACT_CONNECTED)))
-			continue;
-		if (!s->listener && !m->table.more[i].sought) {
-			l = listeners__of(&m->listeners, m->table.socks, m->table.n, &s->sock);
-			s->listener = l ? l->sock.cookie : 0;
-			m->table.more[i].sought = true;
-		}
-		from = s->listener ? top_table__find(&m->table, s->listener) : TABLE_NONE;
-		if (from != TABLE_NONE)
-			m->table.socks[from].connections++;
+/* Calls fn() for each socket, in portions. */
+static void each_sock(struct top_model *m, struct top_frame *f,
+		      void (*fn)(struct top_model *m, struct top_frame *f, uint32_t i))
+{
+	uint32_t i;
+
+	for (i = 0; i < m->table.used; i++) {
+		if (i % TOP_PORTION == TOP_PORTION - 1)
+			top_model__let_others(m);
+		if (m->table.socks[i].sock.cookie)
+			fn(m, f, i);
 	}
+}
+
+static void forget_connections(struct top_model *m, struct top_frame *f, uint32_t i)
+{
+	(void)f;
+	m->table.socks[i].connections = 0;
+}
+
+static void count_connection(struct top_model *m, struct top_frame *f, uint32_t i)
+{
+	struct top_sock *s = &m->table.socks[i];
+	const struct top_sock *l;
+	uint32_t from;
+
+	(void)f;
+	if (s->closed_ns || s->sock.proto != IPPROTO_TCP || !s->sock.rport ||
+	    (s->sock.facts & (FACT_SYN_SENT | FACT_CONNECTED)))
+		return;
+	if (!s->listener && !m->table.more[i].sought) {
+		l = listeners__of(&m->listeners, m->table.socks, m->table.used, &s->sock);
+		s->listener = l ? l->sock.cookie : 0;
+		m->table.more[i].sought = true;
+	}
+	from = s->listener ? top_table__find(&m->table, s->listener) : TABLE_NONE;
+	if (from != TABLE_NONE)
+		m->table.socks[from].connections++;
 }
 
 static bool is_shown(const struct top_model *m, uint32_t i)
@@ -84,37 +103,43 @@ static bool make_room(struct top_frame *f, uint32_t n)
 
 	if (n <= f->room_socks)
 		return true;
-	more = reallocarray(f->socks, n + n / 4, sizeof(*more));
+	n = n < 1024 ? 1024 : n + n / 2;
+	more = reallocarray(f->socks, n, sizeof(*more));
 	if (!more)
 		return false;
 	f->socks = more;
-	f->room_socks = n + n / 4;
+	f->room_socks = n;
 	return true;
 }
 
-static void take_socks(struct top_model *m, struct top_frame *f, uint32_t what)
+static void take_sock(struct top_model *m, struct top_frame *f, uint32_t i)
 {
-	bool all = what & TOP_TAKE_SOCKS, listeners = what & TOP_TAKE_LISTENERS;
-	uint32_t i;
+	const struct top_sock *s = &m->table.socks[i];
+	bool listener = top_sock__is_listener(s);
 
+	if (f->rates_taken && listener)
+		rate_listener(m, i);
+	if (!is_shown(m, i))
+		return;
+	count_sock(f, s);
+	if (!(f->what & (listener ? TOP_TAKE_LISTENERS : TOP_TAKE_SOCKS)))
+		return;
+	if (make_room(f, f->n_socks + 1))
+		f->socks[f->n_socks++] = *s;
+	else
+		f->incomplete = true;
+}
+
+static void take_socks(struct top_model *m, struct top_frame *f)
+{
 	f->open = f->udp = f->queued = 0;
 	memset(f->states, 0, sizeof(f->states));
 	f->n_socks = 0;
-	if (listeners)
-		count_connections(m);
-	if ((all || listeners) && !make_room(f, m->table.n)) {
-		f->incomplete = true;
-		all = listeners = false;
+	if (f->what & TOP_TAKE_LISTENERS) {
+		each_sock(m, f, forget_connections);
+		each_sock(m, f, count_connection);
 	}
-	for (i = 0; i < m->table.n; i++) {
-		const struct top_sock *s = &m->table.socks[i];
-
-		if (!is_shown(m, i))
-			continue;
-		count_sock(f, s);
-		if (top_sock__is_listener(s) ? listeners : all)
-			f->socks[f->n_socks++] = *s;
-	}
+	each_sock(m, f, take_sock);
 }
 
 static void drop_findings(struct top_frame *f)
@@ -161,8 +186,9 @@ void top_model__take(struct top_model *m, struct top_frame *f, uint64_t now_ns, 
 	pthread_mutex_lock(&m->lock);
 	f->incomplete = false;
 	top_model__forget_old(m, now_ns);
-	take_rates(m, now_ns);
-	take_socks(m, f, what);
+	f->what = what;
+	f->rates_taken = take_rates(m, now_ns);
+	take_socks(m, f);
 	take_findings(m, f);
 	f->seq = ++m->frames;
 	f->now_ns = now_ns;

@@ -116,7 +116,7 @@ size_t top_model__walked(struct top_model *m, const struct diag_sock *list, size
 static bool take_listener(struct top_model *m, struct top_sock *s)
 {
 	const struct top_sock *l =
-		listeners__of(&m->listeners, m->table.socks, m->table.n, &s->sock);
+		listeners__of(&m->listeners, m->table.socks, m->table.used, &s->sock);
 
 	if (!l)
 		return false;
@@ -175,11 +175,13 @@ void top_model__walk_end(struct top_model *m, uint64_t now_ns)
 
 	pthread_mutex_lock(&m->lock);
 	m->walked_ns = m->whole ? now_ns : m->walked_ns;
-	for (i = 0; m->whole && i < m->table.n;)
-		if (m->table.socks[i].from_kernel && m->table.more[i].walk != m->walk)
+	for (i = 0; m->whole && i < m->table.used; i++) {
+		if (m->table.socks[i].sock.cookie && m->table.socks[i].from_kernel &&
+		    m->table.more[i].walk != m->walk)
 			top_model__remove_sock(m, i);
-		else
-			i++;
+		if (i % TOP_PORTION == TOP_PORTION - 1)
+			top_model__let_others(m);
+	}
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -188,12 +190,17 @@ void top_model__tell_ports(struct top_model *m, struct ports *p)
 	uint32_t i;
 
 	pthread_mutex_lock(&m->lock);
-	for (i = 0; i < m->table.n; i++) {
+	for (i = 0; i < m->table.used; i++) {
 		const struct top_sock *s = &m->table.socks[i];
-		struct ev_snapshot e = { .base.sock = s->sock, .fd = -1 };
+		struct ev_snapshot e = { .fd = -1 };
 
-		if (s->closed_ns || s->from_kernel)
+		if (i % TOP_PORTION == TOP_PORTION - 1) {
+			top_model__let_others(m);
+			s = &m->table.socks[i]; /* the table may have moved */
+		}
+		if (!s->sock.cookie || s->closed_ns || s->from_kernel)
 			continue;
+		e.base.sock = s->sock;
 		e.base.actor.proc = s->sock.owner;
 		e.base.sock.state = s->state;
 		if (e.base.sock.facts & FACT_BOUND)

@@ -32,8 +32,9 @@ static int make_slots(struct top_table *t, uint32_t n)
 	free(t->slots);
 	t->slots = slots;
 	t->mask = n - 1;
-	for (i = 0; i < t->n; i++)
-		t->slots[slot_of(t, t->socks[i].sock.cookie)] = i;
+	for (i = 0; i < t->used; i++)
+		if (t->socks[i].sock.cookie)
+			t->slots[slot_of(t, t->socks[i].sock.cookie)] = i;
 	return 0;
 }
 
@@ -62,8 +63,6 @@ static int make_room(struct top_table *t)
 	struct table_more *more;
 	struct top_sock *socks;
 
-	if (t->n < t->room)
-		return 0;
 	socks = reallocarray(t->socks, room, sizeof(*socks));
 	if (!socks)
 		return -ENOMEM;
@@ -80,13 +79,22 @@ static int make_room(struct top_table *t)
 
 uint32_t top_table__add(struct top_table *t, uint64_t cookie)
 {
-	if (make_room(t))
-		return TABLE_NONE;
-	memset(&t->socks[t->n], 0, sizeof(*t->socks));
-	t->more[t->n] = (struct table_more){ .history = HISTORY_EMPTY };
-	t->socks[t->n].sock.cookie = cookie;
-	t->slots[slot_of(t, cookie)] = t->n;
-	return t->n++;
+	uint32_t index;
+
+	if (t->free) {
+		index = t->free - 1;
+		t->free = t->more[index].next;
+	} else {
+		if (t->used == t->room && make_room(t))
+			return TABLE_NONE;
+		index = t->used++;
+	}
+	memset(&t->socks[index], 0, sizeof(*t->socks));
+	t->more[index] = (struct table_more){ .history = HISTORY_EMPTY };
+	t->socks[index].sock.cookie = cookie;
+	t->slots[slot_of(t, cookie)] = index;
+	t->n++;
+	return index;
 }
 
 /* Deletion that leaves no tombstone: what follows in the run moves up. */
@@ -109,13 +117,9 @@ static void empty_slot(struct top_table *t, uint32_t hole)
 
 void top_table__remove(struct top_table *t, uint32_t index)
 {
-	uint32_t last = t->n - 1;
-
 	empty_slot(t, slot_of(t, t->socks[index].sock.cookie));
-	if (index != last) {
-		t->slots[slot_of(t, t->socks[last].sock.cookie)] = index;
-		t->socks[index] = t->socks[last];
-		t->more[index] = t->more[last];
-	}
+	t->socks[index].sock.cookie = 0;
+	t->more[index].next = t->free;
+	t->free = index + 1;
 	t->n--;
 }

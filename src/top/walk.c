@@ -19,7 +19,7 @@
 #include "top/frame.h"
 #include "tracer.h"
 
-#define BATCH     512                 /* sockets that the model gets at once */
+#define BATCH     2048                /* sockets that the model gets at once */
 #define SHARE     5                   /* of the time one part in so many */
 #define NETNS_NS  (5 * 1000000000ull) /* namespaces are looked for so often */
 #define NETNS_MAX 4096

@@ -245,6 +245,8 @@ static const struct sample {
 	{ "slower", "500ms", NULL },
 	{ "output", "/tmp/a file", NULL },
 	{ "timeout", "30d", NULL },
+	{ "interval", "100ms", NULL },
+	{ "interval", "1h", NULL },
 	{ "close-wait", "5m", NULL },
 	{ "count", "18446744073709551615", NULL },
 	{ "capture", "x.cap", NULL },
@@ -299,6 +301,9 @@ static const struct sample {
 	{ "slower", "500", NULL },
 	{ "output", "", NULL },
 	{ "timeout", "0ms", NULL },
+	{ "interval", "99ms", NULL },
+	{ "interval", "61m", NULL },
+	{ "interval", "1", NULL },
 	{ "close-wait", "0s", NULL },
 	{ "count", "0", NULL },
 	{ "count", "18446744073709551616", NULL },
@@ -402,6 +407,23 @@ static void test_defaults(void **state)
 	assert_int_equal(o.ring_size, RING_SIZE_DEFAULT);
 	assert_int_equal(PARSE("trace", "--table-size", row_of("table-size")->fallback), 0);
 	assert_int_equal(o.table_size, TABLE_SIZE_DEFAULT);
+}
+
+static void test_top_options(void **state)
+{
+	uint32_t trace = command__find("trace")->options, top = command__find("top")->options;
+
+	(void)state;
+	assert_int_equal(trace & (OPTS_FILTERS | OPTS_RECORDS),
+			 top & (OPTS_FILTERS | OPTS_RECORDS));
+	assert_int_equal(PARSE("top", NULL), 0);
+	assert_true(o.interval_ns == 1000000000);
+	assert_int_equal(PARSE("top", "--interval", row_of("interval")->fallback), 0);
+	assert_true(o.interval_ns == 1000000000);
+	assert_int_equal(PARSE("top", "--interval", "250ms", "--port", "80", "--failed"), 0);
+	assert_true(o.interval_ns == 250000000 && o.sockets.on && o.records.failed);
+	assert_int_equal(PARSE("top", "--json"), 2);
+	assert_int_equal(PARSE("trace", "--interval", "1s"), 2);
 }
 
 static void test_log_options(void **state)
@@ -665,8 +687,9 @@ static void test_help_and_version(void **state)
 
 static void test_commands(void **state)
 {
-	static const char *const names[] = { "trace",  "ports",  "record", "report", "verify",
-					     "keygen", "replay", "check",  "help",   "version" };
+	static const char *const names[] = { "trace",  "top",    "ports",  "record",
+					     "report", "verify", "keygen", "replay",
+					     "check",  "help",   "version" };
 	size_t n = 0;
 
 	(void)state;
@@ -694,6 +717,7 @@ int main(void)
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_every_value_is_tried),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_top_options),
 		cmocka_unit_test(test_log_options),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_filters_add),
