@@ -32,6 +32,12 @@ static uint64_t mix_addr(uint64_t h, const uint8_t *addr)
 	return mix(mix(h, words[0]), words[1]);
 }
 
+/* Its peer came from a port that is nobody's in particular. */
+static bool is_accepted(const struct top_sock *s)
+{
+	return s->listener || (s->sock.facts & FACT_PASSIVE);
+}
+
 uint64_t top_group__of(enum top_grouping by, const struct top_sock *s)
 {
 	uint64_t h = by;
@@ -39,7 +45,7 @@ uint64_t top_group__of(enum top_grouping by, const struct top_sock *s)
 	if (by == GROUP_PROCESS)
 		h = mix(mix(h, s->sock.owner.tgid), s->sock.owner.start_ns);
 	else if (by == GROUP_DESTINATION)
-		h = mix(mix_addr(h, s->sock.raddr), s->sock.rport);
+		h = mix(mix_addr(h, s->sock.raddr), is_accepted(s) ? 0 : s->sock.rport);
 	else if (by == GROUP_PORT)
 		h = mix(mix(h, s->sock.lport), s->sock.netns);
 	else
@@ -165,6 +171,18 @@ static int by_group(const void *a, const void *b)
 		       (s->owner.tgid > t->owner.tgid) - (s->owner.tgid < t->owner.tgid);
 }
 
+static void put_peer(struct top_put *p, const struct top_sock *s)
+{
+	char text[ADDR_TEXT];
+
+	if (!is_accepted(s)) {
+		top_put__remote(&p->text, &s->sock);
+		return;
+	}
+	buf__str(&p->text, "from ");
+	buf__put(&p->text, text, addr__text(text, s->sock.raddr, s->sock.family));
+}
+
 static void put_group(struct top_put *p, const void *row)
 {
 	const struct top_group *g = row;
@@ -180,7 +198,7 @@ static void put_group(struct top_put *p, const void *row)
 			buf__u64(&p->text, s->sock.owner.tgid);
 		break;
 	case GROUP_DESTINATION:
-		top_put__remote(&p->text, &s->sock);
+		put_peer(p, s);
 		break;
 	case GROUP_PORT:
 		service = p->services ? services__name(p->services, s->sock.proto, s->sock.lport) :

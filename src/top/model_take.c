@@ -210,8 +210,9 @@ void top_model__tell_story(struct top_model *m, struct top_story *s)
 
 	pthread_mutex_lock(&m->lock);
 	index = s->cookie ? top_table__find(&m->table, s->cookie) : TABLE_NONE;
-	s->found = index != TABLE_NONE;
-	if (s->found) {
+	/* who is still looking at it when it goes keeps what was told */
+	s->found = index != TABLE_NONE || (s->found && s->sock.sock.cookie == s->cookie);
+	if (index != TABLE_NONE) {
 		const struct history_list *l = &m->table.more[index].history;
 
 		s->sock = m->table.socks[index];

@@ -85,8 +85,11 @@ static void merge(struct top_model *m, uint32_t index, const struct diag_sock *d
 		s->sock.rport = d->sock.rport;
 		memcpy(s->sock.raddr, d->sock.raddr, ADDR_LEN);
 	}
-	if (s->queued && s->established_ns && m->walk_ns > s->established_ns)
-		s->queued_ns = m->walk_ns - s->established_ns;
+	if (!(s->sock.facts & (FACT_SYN_SENT | FACT_CONNECTED | FACT_PASSIVE)))
+		s->sock.facts |= d->sock.facts & (FACT_CONNECTED | FACT_PASSIVE);
+	/* so long at least, where it was there before the trace */
+	if (s->queued && m->walk_ns > s->first_ns)
+		s->queued_ns = m->walk_ns - s->first_ns;
 	if (top_sock__is_listener(s))
 		take_queue(s, d);
 	else

@@ -290,6 +290,11 @@ static void write_before(const struct top_frame *f, struct top_put *p, struct to
 		write_line(t, STYLE_GOOD, &p->text);
 		*last = k->established_ns;
 	}
+	if (!s->n && !*last) {
+		begin_event(p, f, k->first_ns, 0, GLYPH_DOT, "seen");
+		buf__str(&p->text, "in the kernel; no event has told of it");
+		write_line(t, STYLE_DIM, &p->text);
+	}
 }
 
 static enum top_style event_style(const struct top_event *e)

@@ -278,6 +278,14 @@ static void test_history(void **state)
 	s->cookie = 2;
 	top_model__tell_story(model, s);
 	assert_false(s->found);
+	/* who looks at it when it goes keeps it */
+	s->cookie = 1;
+	top_model__tell_story(model, s);
+	bench__end(1, T0 + 200 * SECOND, 9001, "curl", 5000, ip(10, 0, 0, 9), 80);
+	bench__take(T0 + 300 * SECOND, ALL);
+	assert_null(bench__sock(1));
+	top_model__tell_story(model, s);
+	assert_true(s->found);
 }
 
 static void tell(uint64_t key, enum finding_status status, uint64_t at_ns)
