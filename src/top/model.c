@@ -372,8 +372,8 @@ static void on_finding(struct top_model *m, const struct record *r)
 		i = m->findings[i]->f.status == FINDING_CLOSED ? i : 0;
 		top_finding__put(m->findings[i]);
 		m->n_findings--;
-		memmove(&m->findings[i], &m->findings[i + 1],
-			(m->n_findings - i) * sizeof(m->findings[0]));
+		for (; i < m->n_findings; i++)
+			m->findings[i] = m->findings[i + 1];
 	}
 	m->findings[m->n_findings++] = f;
 }

@@ -166,7 +166,7 @@ static void take_findings(struct top_model *m, struct top_frame *f)
 	drop_findings(f);
 	memset(f->open_findings, 0, sizeof(f->open_findings));
 	if (!f->findings)
-		f->findings = calloc(TOP_FINDINGS_MAX, sizeof(*f->findings));
+		f->findings = calloc(TOP_FINDINGS_MAX, sizeof(void *));
 	f->incomplete |= !f->findings;
 	for (i = 0; i < m->n_findings; i++) {
 		struct top_finding *one = m->findings[i];
@@ -177,8 +177,8 @@ static void take_findings(struct top_model *m, struct top_frame *f)
 		atomic_fetch_add(&one->refs, 1);
 		f->findings[f->n_findings++] = one;
 	}
-	if (f->n_findings)
-		qsort(f->findings, f->n_findings, sizeof(*f->findings), newer_first);
+	if (f->findings && f->n_findings)
+		qsort(f->findings, f->n_findings, sizeof(void *), newer_first);
 }
 
 void top_model__take(struct top_model *m, struct top_frame *f, uint64_t now_ns, uint32_t what)

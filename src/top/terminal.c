@@ -183,7 +183,7 @@ static void make_colors(void)
 {
 	const char *no_color = getenv("NO_COLOR");
 	bool own;
-	short i;
+	int i;
 
 	colors = !(no_color && *no_color) && has_colors() && start_color() == OK && COLORS >= 8 &&
 		 COLOR_PAIRS > STYLES;
