@@ -60,14 +60,41 @@ void top_model__free(struct top_model *m)
 	free(m);
 }
 
-void top_model__let_others(struct top_model *m)
+static void wait_a_moment(void)
 {
 	const struct timespec moment = { .tv_nsec = 50000 };
 
-	pthread_mutex_unlock(&m->lock);
-	while (atomic_load(&m->waited_for))
-		nanosleep(&moment, NULL);
+	nanosleep(&moment, NULL);
+}
+
+void top_model__lock(struct top_model *m)
+{
+	atomic_fetch_add(&m->others_wait, 1);
 	pthread_mutex_lock(&m->lock);
+	atomic_fetch_sub(&m->others_wait, 1);
+}
+
+void top_model__let_others(struct top_model *m)
+{
+	pthread_mutex_unlock(&m->lock);
+	while (atomic_load(&m->record_waits))
+		wait_a_moment();
+	top_model__lock(m);
+}
+
+/* To sleep and be woken costs more than the lock is mostly held for, and the next 1000 records wait behind. */
+static void lock_for_record(struct top_model *m)
+{
+	int i;
+
+	while (atomic_load(&m->others_wait))
+		wait_a_moment();
+	for (i = 0; i < SPINS; i++)
+		if (!pthread_mutex_trylock(&m->lock))
+			return;
+	atomic_store(&m->record_waits, true);
+	pthread_mutex_lock(&m->lock);
+	atomic_store(&m->record_waits, false);
 }
 
 /* --- sockets --- */
@@ -376,19 +403,6 @@ static void on_finding(struct top_model *m, const struct record *r)
 			m->findings[i] = m->findings[i + 1];
 	}
 	m->findings[m->n_findings++] = f;
-}
-
-/* To sleep and be woken costs more than the lock is mostly held for, and the next 1000 records wait behind. */
-static void lock_for_record(struct top_model *m)
-{
-	int i;
-
-	for (i = 0; i < SPINS; i++)
-		if (!pthread_mutex_trylock(&m->lock))
-			return;
-	atomic_store(&m->waited_for, true);
-	pthread_mutex_lock(&m->lock);
-	atomic_store(&m->waited_for, false);
 }
 
 void top_model__record(struct top_model *m, const struct record *r)

@@ -23,7 +23,9 @@ struct rate {
 
 struct top_model {
 	pthread_mutex_t lock;
-	atomic_bool waited_for; /* by records, which must not wait long: the ring fills meanwhile */
+	/* who waits for it: records, which must not wait long (the ring fills meanwhile); threads that look */
+	atomic_bool record_waits;
+	atomic_int others_wait;
 	struct top_model_config config;
 	struct top_table table;
 	struct history history;
@@ -49,11 +51,13 @@ struct top_model {
 };
 
 /*
- * Where all sockets are gone through, the lock is held for so many at a time, well below a millisecond. In
- * between, who brings a record gets it: a mutex alone would mostly be taken again by who has just let it go.
- * Smaller portions are worse: to be woken takes longer than what they save where every CPU is busy.
+ * The lock, for all but records. Where all sockets are gone through, it is held for so many at a time, well below
+ * a millisecond, and given to a record in between. Both sides see who waits and let them: a mutex alone is mostly
+ * taken again by who has just let it go, here for as long as there is a backlog. Smaller portions are worse: to be
+ * woken takes longer than what they save where every CPU is busy.
  */
 #define TOP_PORTION 16384
+void top_model__lock(struct top_model *m);
 void top_model__let_others(struct top_model *m);
 
 /* Under the lock. Growth from `before` to `now` in so many ns, a second. */

@@ -183,7 +183,7 @@ static void take_findings(struct top_model *m, struct top_frame *f)
 
 void top_model__take(struct top_model *m, struct top_frame *f, uint64_t now_ns, uint32_t what)
 {
-	pthread_mutex_lock(&m->lock);
+	top_model__lock(m);
 	f->incomplete = false;
 	top_model__forget_old(m, now_ns);
 	f->what = what;
@@ -208,7 +208,7 @@ void top_model__tell_story(struct top_model *m, struct top_story *s)
 {
 	uint32_t index;
 
-	pthread_mutex_lock(&m->lock);
+	top_model__lock(m);
 	index = s->cookie ? top_table__find(&m->table, s->cookie) : TABLE_NONE;
 	/* who is still looking at it when it goes keeps what was told */
 	s->found = index != TABLE_NONE || (s->found && s->sock.sock.cookie == s->cookie);

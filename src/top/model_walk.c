@@ -13,7 +13,7 @@
 
 void top_model__walk_begin(struct top_model *m, uint64_t now_ns, bool whole)
 {
-	pthread_mutex_lock(&m->lock);
+	top_model__lock(m);
 	m->walk++;
 	m->walk_ns = now_ns;
 	m->whole = whole;
@@ -103,7 +103,7 @@ size_t top_model__walked(struct top_model *m, const struct diag_sock *list, size
 	size_t i, others = 0;
 	uint32_t index;
 
-	pthread_mutex_lock(&m->lock);
+	top_model__lock(m);
 	for (i = 0; i < n; i++) {
 		index = top_table__find(&m->table, list[i].sock.cookie);
 		if (index == TABLE_NONE)
@@ -148,7 +148,7 @@ void top_model__add(struct top_model *m, const struct diag_sock *d, const struct
 	uint32_t index;
 
 	new.sock = d->sock;
-	pthread_mutex_lock(&m->lock);
+	top_model__lock(m);
 	if (actor) {
 		new.sock.owner = actor->proc;
 		new.uid = actor->uid;
@@ -176,7 +176,7 @@ void top_model__walk_end(struct top_model *m, uint64_t now_ns)
 {
 	uint32_t i;
 
-	pthread_mutex_lock(&m->lock);
+	top_model__lock(m);
 	m->walked_ns = m->whole ? now_ns : m->walked_ns;
 	for (i = 0; m->whole && i < m->table.used; i++) {
 		if (m->table.socks[i].sock.cookie && m->table.socks[i].from_kernel &&
@@ -192,7 +192,7 @@ void top_model__tell_ports(struct top_model *m, struct ports *p)
 {
 	uint32_t i;
 
-	pthread_mutex_lock(&m->lock);
+	top_model__lock(m);
 	for (i = 0; i < m->table.used; i++) {
 		const struct top_sock *s = &m->table.socks[i];
 		struct ev_snapshot e = { .fd = -1 };
@@ -217,7 +217,7 @@ void top_model__set_ports(struct top_model *m, struct top_ports *p)
 {
 	struct top_ports *before;
 
-	pthread_mutex_lock(&m->lock);
+	top_model__lock(m);
 	before = m->ports;
 	m->ports = p;
 	pthread_mutex_unlock(&m->lock);
