@@ -77,6 +77,7 @@ extern const struct top_table top_groups;                     /* struct top_grou
 extern const struct top_table top_findings;                   /* struct top_finding */
 extern const struct top_table top_destinations;               /* struct top_destination */
 
+uint64_t top_hash__addr(uint64_t h, const uint8_t *addr);
 /* Which group a socket is in: never 0. */
 uint64_t top_group__of(enum top_grouping by, const struct top_sock *s);
 
