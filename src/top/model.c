@@ -67,11 +67,20 @@ static void wait_a_moment(void)
 	nanosleep(&moment, NULL);
 }
 
+static bool try_lock(struct top_model *m)
+{
+	int i;
+
+	for (i = 0; i < SPINS; i++)
+		if (!pthread_mutex_trylock(&m->lock))
+			return true;
+	return false;
+}
+
 void top_model__lock(struct top_model *m)
 {
-	atomic_fetch_add(&m->others_wait, 1);
-	pthread_mutex_lock(&m->lock);
-	atomic_fetch_sub(&m->others_wait, 1);
+	while (!try_lock(m))
+		wait_a_moment();
 }
 
 void top_model__let_others(struct top_model *m)
@@ -85,13 +94,8 @@ void top_model__let_others(struct top_model *m)
 /* To sleep and be woken costs more than the lock is mostly held for, and the next 1000 records wait behind. */
 static void lock_for_record(struct top_model *m)
 {
-	int i;
-
-	while (atomic_load(&m->others_wait))
-		wait_a_moment();
-	for (i = 0; i < SPINS; i++)
-		if (!pthread_mutex_trylock(&m->lock))
-			return;
+	if (try_lock(m))
+		return;
 	atomic_store(&m->record_waits, true);
 	pthread_mutex_lock(&m->lock);
 	atomic_store(&m->record_waits, false);

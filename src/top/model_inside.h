@@ -23,9 +23,7 @@ struct rate {
 
 struct top_model {
 	pthread_mutex_t lock;
-	/* who waits for it: records, which must not wait long (the ring fills meanwhile); threads that look */
-	atomic_bool record_waits;
-	atomic_int others_wait;
+	atomic_bool record_waits; /* for the lock; not long: the ring fills meanwhile */
 	struct top_model_config config;
 	struct top_table table;
 	struct history history;
@@ -51,10 +49,10 @@ struct top_model {
 };
 
 /*
- * The lock, for all but records. Where all sockets are gone through, it is held for so many at a time, well below
- * a millisecond, and given to a record in between. Both sides see who waits and let them: a mutex alone is mostly
- * taken again by who has just let it go, here for as long as there is a backlog. Smaller portions are worse: to be
- * woken takes longer than what they save where every CPU is busy.
+ * The lock, for all but records. It is tried again and again, not slept for: a thread that has to be woken comes too
+ * late each time while a backlog of records takes it a million times a second. Where all sockets are gone through,
+ * it is held for so many at a time, well below a millisecond, and given to a record that waits in between. Smaller
+ * portions are worse: each can cost a record a sleep.
  */
 #define TOP_PORTION 16384
 void top_model__lock(struct top_model *m);

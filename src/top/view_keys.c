@@ -153,6 +153,7 @@ static void open_selected(struct top_view *v, const struct top_frame *f)
 	case LIST_GROUPS:
 		name_group(v, f, row);
 		v->group = ((const struct top_group *)row)->id;
+		*v->filters[v->page] = '\0'; /* it was about groups */
 		go_to_top(v);
 		break;
 	case LIST_DESTINATIONS:
