@@ -39,9 +39,11 @@ struct top_column {
 struct top_table {
 	const struct top_column *columns;
 	size_t n_columns;
-	unsigned int sort;                        /* by which column at first */
-	uint64_t (*id)(const void *row);          /* of a row, from frame to frame */
-	int (*tie)(const void *a, const void *b); /* of rows that are equal: < 0 is above */
+	unsigned int sort;               /* by which column at first */
+	uint64_t (*id)(const void *row); /* of a row, from frame to frame */
+	/* Of rows that are equal: the larger one above; then < 0 is above. Either may be NULL. */
+	uint64_t (*tie_key)(const void *row);
+	int (*tie)(const void *a, const void *b);
 	enum top_style (*style)(const void *row);
 	/* For `/`: what a row says that can be looked for, lower case; NULL: all that its columns say. */
 	void (*say)(struct buf *b, const void *row);

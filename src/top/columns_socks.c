@@ -15,7 +15,7 @@
 /* --- what they are sorted by --- */
 
 /* What needs a look first: failed, waiting, half closed, on its way, then the rest; closed ones last. */
-static uint64_t key_state(const struct top_frame *f, const void *row)
+static unsigned int urgency(const struct top_sock *s)
 {
 	static const uint8_t order[TOP_STATES] = {
 		[TCP_CLOSE_WAIT] = 12, [TCP_SYN_SENT] = 11, [TCP_SYN_RECV] = 10,
@@ -23,14 +23,22 @@ static uint64_t key_state(const struct top_frame *f, const void *row)
 		[TCP_FIN_WAIT2] = 6,   [TCP_TIME_WAIT] = 5, [TCP_ESTABLISHED] = 4,
 		[TCP_LISTEN] = 3,      [TCP_CLOSE] = 2,
 	};
-	const struct top_sock *s = row;
 
-	(void)f;
 	if (s->closed_ns)
 		return 0;
 	if (s->error && s->state == TCP_CLOSE)
 		return 14;
 	return s->queued ? 13 : s->state < TOP_STATES ? order[s->state] : 1;
+}
+
+/* Of one state the busiest first. */
+static uint64_t key_state(const struct top_frame *f, const void *row)
+{
+	const struct top_sock *s = row;
+	uint64_t traffic = s->tx_rate + s->rx_rate, most = (1ull << 56) - 1;
+
+	(void)f;
+	return (uint64_t)urgency(s) << 56 | (traffic < most ? traffic : most);
 }
 
 static uint64_t age_of(const struct top_frame *f, const struct top_sock *s)
@@ -428,17 +436,12 @@ static uint64_t id_of(const void *row)
 	return ((const struct top_sock *)row)->sock.cookie;
 }
 
-/* The busiest first, then the newest: what just happened is at the top of a host without traffic. */
-static int newest(const void *a, const void *b)
+/* The newest first: what just happened is at the top of a host without traffic. Closed ones behind. */
+static uint64_t newest(const void *row)
 {
-	const struct top_sock *x = a, *y = b;
-	uint64_t traffic = x->tx_rate + x->rx_rate, other = y->tx_rate + y->rx_rate;
+	const struct top_sock *s = row;
 
-	if (!x->closed_ns != !y->closed_ns)
-		return x->closed_ns ? 1 : -1;
-	if (traffic != other)
-		return traffic > other ? -1 : 1;
-	return x->first_ns > y->first_ns ? -1 : x->first_ns < y->first_ns;
+	return s->first_ns / 2 + (s->closed_ns ? 0 : 1ull << 63);
 }
 
 static int busiest(const void *a, const void *b)
@@ -689,7 +692,7 @@ const struct top_table top_connections = {
 	.n_columns = sizeof(connection_columns) / sizeof(connection_columns[0]),
 	.sort = 0,
 	.id = id_of,
-	.tie = newest,
+	.tie_key = newest,
 	.style = style_of,
 	.say = say,
 };

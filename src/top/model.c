@@ -12,7 +12,8 @@
 #include "pipeline.h"
 #include "top/model_inside.h"
 
-#define SPINS 2000 /* some 20 us */
+#define SPINS   2000 /* some 20 us */
+#define MOMENTS 10
 
 struct sink_top {
 	struct sink sink;
@@ -85,8 +86,11 @@ void top_model__lock(struct top_model *m)
 
 void top_model__let_others(struct top_model *m)
 {
+	int i;
+
 	pthread_mutex_unlock(&m->lock);
-	while (atomic_load(&m->record_waits))
+	/* who waits may have no CPU to run on: that is not waited for */
+	for (i = 0; i < MOMENTS && atomic_load(&m->record_waits); i++)
 		wait_a_moment();
 	top_model__lock(m);
 }

@@ -32,7 +32,10 @@ void top_rows__add(struct top_rows *r, const void *row)
 		r->list = more;
 		r->room = room;
 	}
-	r->list[r->n++] = (struct top_row){ .key = c->key(r->frame, row), .row = row };
+	r->list[r->n++] = (struct top_row){ .key = c->key(r->frame, row),
+					    .tie = r->table->tie_key ? r->table->tie_key(row) : 0,
+					    .id = r->table->id(row),
+					    .row = row };
 }
 
 /* --- the filter --- */
@@ -79,18 +82,17 @@ static int compare(const struct top_rows *r, const struct top_row *a, const stru
 {
 	const struct top_column *c = &r->table->columns[r->order.column];
 	int order = a->key < b->key ? -1 : a->key > b->key;
-	uint64_t x, y;
 
 	if (!order && c->compare)
 		order = c->compare(a->row, b->row);
 	if (order)
 		return c->ascending != r->order.reversed ? order : -order;
-	order = r->table->tie(a->row, b->row);
+	if (a->tie != b->tie)
+		return a->tie > b->tie ? -1 : 1;
+	order = r->table->tie ? r->table->tie(a->row, b->row) : 0;
 	if (order)
 		return order;
-	x = r->table->id(a->row);
-	y = r->table->id(b->row);
-	return x < y ? -1 : x > y;
+	return a->id < b->id ? -1 : a->id > b->id;
 }
 
 static void swap(struct top_row *a, struct top_row *b)
@@ -173,7 +175,7 @@ size_t top_rows__place(const struct top_rows *r, uint64_t id)
 	size_t i, place = 0;
 
 	for (i = 0; i < r->n && !one; i++)
-		if (r->table->id(r->list[i].row) == id)
+		if (r->list[i].id == id)
 			one = &r->list[i];
 	if (!one)
 		return r->n;
