@@ -1,41 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
 #include "audit_line.h"
+#include "cursor.h"
 
 #define NAME_PREFIX  "socklife-"
 #define NUMBER_WIDTH 6 /* at least */
-
-/* --- a cursor: each take moves it over what it took, or says no --- */
-
-struct cursor {
-	const char *at, *end;
-};
-
-#define TAKE(c, literal) take(c, literal, sizeof(literal) - 1)
-
-static inline bool take(struct cursor *c, const char *text, size_t n)
-{
-	if ((size_t)(c->end - c->at) < n || memcmp(c->at, text, n) != 0)
-		return false;
-	c->at += n;
-	return true;
-}
-
-/* Decimal; a leading zero only as the number 0. */
-static inline bool take_u64(struct cursor *c, uint64_t *value)
-{
-	const char *from = c->at;
-	uint64_t v = 0;
-
-	for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++)
-		if (__builtin_mul_overflow(v, 10, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(*c->at - '0'), &v))
-			return false;
-	if (c->at == from || (*from == '0' && c->at - from > 1))
-		return false;
-	*value = v;
-	return true;
-}
 
 /* Up to the closing quote, which is taken too. */
 static inline bool take_string(struct cursor *c, const char **s, size_t *n)
@@ -62,7 +31,7 @@ enum audit_name audit__name(const char *name, uint64_t *segment)
 
 	if (*name == '.' || !strcmp(name, "lock"))
 		return AUDIT_PRIVATE;
-	if (!TAKE(&c, NAME_PREFIX))
+	if (!take(&c, NAME_PREFIX))
 		return AUDIT_OTHER;
 	number = c.at;
 	while (c.at < c.end && *c.at == '0')
@@ -70,10 +39,10 @@ enum audit_name audit__name(const char *name, uint64_t *segment)
 	if (!take_u64(&c, &n) || c.at - number < NUMBER_WIDTH ||
 	    (c.at - number > NUMBER_WIDTH && *number == '0'))
 		return AUDIT_OTHER;
-	if (TAKE(&c, ".torn-") && take_u64(&c, &torn))
+	if (take(&c, ".torn-") && take_u64(&c, &torn))
 		kind = AUDIT_TORN;
-	else if (TAKE(&c, ".ndjson"))
-		kind = TAKE(&c, ".gz") ? AUDIT_GZIP : AUDIT_PLAIN;
+	else if (take(&c, ".ndjson"))
+		kind = take(&c, ".gz") ? AUDIT_GZIP : AUDIT_PLAIN;
 	else
 		return AUDIT_OTHER;
 	if (c.at != c.end)
@@ -98,15 +67,15 @@ bool audit__head(const char *line, size_t len, struct audit_head *head)
 {
 	struct cursor c = { line, line + len };
 
-	if (!TAKE(&c, "{\"v\":1,\"seq\":") || !take_u64(&c, &head->seq) || !head->seq ||
-	    !TAKE(&c, ",\"ts\":\"") || c.end - c.at < AUDIT_TS || !is_time(c.at))
+	if (!take(&c, "{\"v\":1,\"seq\":") || !take_u64(&c, &head->seq) || !head->seq ||
+	    !take(&c, ",\"ts\":\"") || c.end - c.at < AUDIT_TS || !is_time(c.at))
 		return false;
 	head->ts = c.at;
 	c.at += AUDIT_TS;
-	if (!TAKE(&c, "\",\"boot_ns\":") || !take_u64(&c, &head->boot_ns) ||
-	    !TAKE(&c, ",\"boot\":\"") || !take_string(&c, &head->boot, &head->boot_len) ||
-	    !TAKE(&c, ",\"host\":\"") || !take_string(&c, &head->host, &head->host_len) ||
-	    !TAKE(&c, ",\"type\":\"") || !take_string(&c, &head->type, &head->type_len))
+	if (!take(&c, "\",\"boot_ns\":") || !take_u64(&c, &head->boot_ns) ||
+	    !take(&c, ",\"boot\":\"") || !take_string(&c, &head->boot, &head->boot_len) ||
+	    !take(&c, ",\"host\":\"") || !take_string(&c, &head->host, &head->host_len) ||
+	    !take(&c, ",\"type\":\"") || !take_string(&c, &head->type, &head->type_len))
 		return false;
 	head->len = (size_t)(c.at - line);
 	return c.at < c.end && (*c.at == ',' || *c.at == '}');
@@ -117,7 +86,7 @@ bool audit__other_version(const char *line, size_t len, uint64_t *version)
 	struct cursor c = { line, line + len };
 	uint64_t v;
 
-	if (!TAKE(&c, "{\"v\":") || !take_u64(&c, &v) || v == 1 || !TAKE(&c, ","))
+	if (!take(&c, "{\"v\":") || !take_u64(&c, &v) || v == 1 || !take(&c, ","))
 		return false;
 	*version = v;
 	return true;
@@ -142,7 +111,7 @@ static bool find(const char *line, size_t len, const char *key, struct cursor *c
 
 		c->at += n;
 		if (before - line >= 2 && before[-1] == '"' &&
-		    (before[-2] == ',' || before[-2] == '{') && TAKE(c, "\":"))
+		    (before[-2] == ',' || before[-2] == '{') && take(c, "\":"))
 			return true;
 	}
 	return false;
@@ -159,5 +128,5 @@ bool audit__string(const char *line, size_t len, const char *key, const char **s
 {
 	struct cursor c;
 
-	return find(line, len, key, &c) && TAKE(&c, "\"") && take_string(&c, s, n);
+	return find(line, len, key, &c) && take(&c, "\"") && take_string(&c, s, n);
 }

@@ -45,23 +45,14 @@ static void put_place(struct buf *b, const struct verify_result *r)
 	}
 }
 
-static void put_count(struct buf *b, uint64_t n, const char *what)
-{
-	buf__u64(b, n);
-	buf__char(b, ' ');
-	buf__str(b, what);
-	if (n != 1)
-		buf__char(b, 's');
-}
-
 /* N records, M segments, from ... to ..., head HASH */
 static void put_whole(struct buf *b, const struct verify_result *r)
 {
 	char hex[SEAL_HEX];
 
-	put_count(b, r->records, "record");
+	buf__count(b, r->records, "record");
 	buf__str(b, ", ");
-	put_count(b, r->segments, "segment");
+	buf__count(b, r->segments, "segment");
 	if (r->seals) {
 		buf__str(b, ", from ");
 		buf__str(b, r->from);
@@ -93,7 +84,7 @@ static void put_crashes(struct buf *b, const struct verify_result *r)
 	if (!r->crashes)
 		return;
 	buf__str(b, "  the recorder ended without a stop ");
-	put_count(b, r->crashes, "time");
+	buf__count(b, r->crashes, "time");
 	buf__str(b, ": what it had not written then is not in the log\n");
 }
 
@@ -105,7 +96,7 @@ static void put_end(struct buf *b, const struct job *j)
 		return;
 	if (r->unsealed || r->torn) {
 		buf__str(b, "  ");
-		put_count(b, r->unsealed, "record");
+		buf__count(b, r->unsealed, "record");
 		buf__str(b, " after the last seal: not sealed yet\n");
 	}
 	if (j->running)
@@ -120,7 +111,7 @@ static void put_proof(struct buf *b, const struct job *j)
 
 	if (j->config.head && r->head_seen && r->after_head) {
 		buf__str(b, "  ");
-		put_count(b, r->after_head, "seal");
+		buf__count(b, r->after_head, "seal");
 		buf__str(b, " since the one that --head gives\n");
 	}
 	if (j->config.key || !r->seals)

@@ -25,10 +25,10 @@ enum {
 #define OPTS_CHECK   (1u << 3) /* --json only */
 #define OPTS_RECORDS (1u << 4) /* which records of them */
 #define OPTS_UTC     (1u << 5)
-#define OPTS_VERIFY  (1u << 6) /* --json, --key, --head */
-#define OPTS_LOG     (1u << 7) /* record: where and how the audit log is kept */
-#define OPTS_REPORT  (1u << 8) /* --json, and what of a log */
-#define OPTS_AT      (1u << 9) /* --at */
+#define OPTS_VERIFY  (1u << 6)  /* --json, --key, --head */
+#define OPTS_LOG     (1u << 7)  /* record: where and how the audit log is kept */
+#define OPTS_REPORT  (1u << 8)  /* --json, and what of a log */
+#define OPTS_AT      (1u << 9)  /* --at */
 #define OPTS_TOP     (1u << 10) /* --interval, and bounds */
 
 struct command {

@@ -60,6 +60,15 @@ void buf__u64(struct buf *b, uint64_t v)
 	buf__put(b, p, (size_t)(text + sizeof(text) - p));
 }
 
+void buf__count(struct buf *b, uint64_t n, const char *what)
+{
+	buf__u64(b, n);
+	buf__char(b, ' ');
+	buf__str(b, what);
+	if (n != 1)
+		buf__char(b, 's');
+}
+
 void buf__pad(struct buf *b, size_t to)
 {
 	static const char spaces[] = "                                ";

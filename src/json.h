@@ -21,6 +21,8 @@ struct buf {
 bool buf__grow(struct buf *b, size_t n);
 void buf__free(struct buf *b);
 void buf__u64(struct buf *b, uint64_t v);
+/* "1 record", "2 records". */
+void buf__count(struct buf *b, uint64_t n, const char *what);
 void buf__pad(struct buf *b, size_t to); /* spaces until `len` is `to` */
 
 static inline void buf__put(struct buf *b, const char *s, size_t n)

@@ -166,8 +166,6 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 				  .arg = l };
 	struct pipeline_config config = {
 		.wall = host__wall(o->utc),
-		/* a screen needs all records of a socket, and chooses itself */
-		.filter = c->screen ? (struct record_filter){ 0 } : o->records,
 		.table_size = o->table_size,
 		.count = o->count,
 		.verbose = o->verbose,
@@ -180,9 +178,11 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 		.out = c->out, .color = c->color, .verbose = o->verbose, .columns = c->columns
 	};
 
+	/* a screen needs all records of a socket, and chooses itself */
+	if (!c->screen)
+		config.filter = o->records;
 	if (l->log)
 		sink.taker = live_log__taker(l->log);
-
 	host__describe(&config.start);
 	memcpy(config.start.blind, blind, sizeof(blind));
 	tracer__hooks(l->tracer, config.start.hooks, START_LIST_MAX);

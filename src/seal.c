@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "cursor.h"
 #include "seal.h"
 
 #define KEY_MAGIC "socklife-key 1 "
@@ -47,38 +48,6 @@ bool seal__unhex(uint8_t bytes[SEAL_HASH], const char *hex)
 			return false;
 	for (int i = 0; i < SEAL_HASH; i++)
 		bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
-	return true;
-}
-
-/* --- a cursor over what must be exactly as we write it --- */
-
-struct cursor {
-	const char *at, *end;
-};
-
-static bool take(struct cursor *c, const char *text)
-{
-	size_t n = strlen(text);
-
-	if ((size_t)(c->end - c->at) < n || memcmp(c->at, text, n) != 0)
-		return false;
-	c->at += n;
-	return true;
-}
-
-/* Decimal, without leading zeros: one way only to write a number. */
-static bool take_u64(struct cursor *c, uint64_t *value)
-{
-	const char *from = c->at;
-	uint64_t v = 0;
-
-	for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++)
-		if (__builtin_mul_overflow(v, 10, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(*c->at - '0'), &v))
-			return false;
-	if (c->at == from || (*from == '0' && c->at - from > 1))
-		return false;
-	*value = v;
 	return true;
 }
 

@@ -61,15 +61,6 @@ static struct buf *add_piece(struct status *s, enum top_style style, int rank)
 	return &p->text;
 }
 
-static void put_plural(struct buf *b, uint64_t n, const char *word)
-{
-	buf__u64(b, n);
-	buf__char(b, ' ');
-	buf__str(b, word);
-	if (n != 1)
-		buf__char(b, 's');
-}
-
 static void add_loss(struct status *s, const struct top_frame *f)
 {
 	struct buf *b;
@@ -111,7 +102,7 @@ static void add_findings(struct status *s, const struct top_frame *f)
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (!f->open_findings[kinds[i].severity])
 			continue;
-		put_plural(add_piece(s, kinds[i].style, 1), f->open_findings[kinds[i].severity],
+		buf__count(add_piece(s, kinds[i].style, 1), f->open_findings[kinds[i].severity],
 			   kinds[i].word);
 		any = true;
 	}

@@ -135,6 +135,17 @@ static void found_port(void *arg, const struct diag_sock *d)
 	ports__add_diag(w->ports, w->netns, d);
 }
 
+/* After those of TCP, which gave `err`. What was found so far is taken also where one fails. */
+static int walk_datagrams(struct top_walk *w, int err)
+{
+	const struct diag_query q = { .proto = IPPROTO_UDP, .states = UINT32_MAX, .memory = true };
+
+	if (!err)
+		err = diag__list(&q, found_sock, w);
+	flush(w);
+	return err;
+}
+
 static int walk_socks(void *arg)
 {
 	struct diag_query q = {
@@ -146,11 +157,7 @@ static int walk_socks(void *arg)
 	netns__cookie(&w->here.cookie);
 	if (diag__has_tcp())
 		err = diag__list(&q, found_sock, w);
-	q = (struct diag_query){ .proto = IPPROTO_UDP, .states = UINT32_MAX, .memory = true };
-	if (!err)
-		err = diag__list(&q, found_sock, w);
-	flush(w);
-	return err;
+	return walk_datagrams(w, err);
 }
 
 static int walk_listeners(void *arg)
@@ -163,11 +170,7 @@ static int walk_listeners(void *arg)
 
 	netns__cookie(&w->here.cookie);
 	err = diag__list(&q, found_sock, w);
-	q = (struct diag_query){ .proto = IPPROTO_UDP, .states = UINT32_MAX, .memory = true };
-	if (!err)
-		err = diag__list(&q, found_sock, w);
-	flush(w);
-	return err;
+	return walk_datagrams(w, err);
 }
 
 static int walk_ports(void *arg)
