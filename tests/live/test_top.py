@@ -263,7 +263,7 @@ def test_group_by_process_and_into_it():
     with netns() as ns, Held("10", name="close_wait", where=ns), Top("--netns", ns) as top:
         top.until("^CLOSE_WAIT")
         top.keys("g")
-        top.until(r"^leaky \d+ .* 10 ")
+        top.until(r"^leaky \d+ .* 11 ")
         top.keys("Enter")
         top.until("by process: leaky")
         top.until("^CLOSE_WAIT")
