@@ -11,8 +11,11 @@
 #include <unistd.h>
 
 #include "ask_answers.h"
+#include "host.h"
 
-#define FILEID_KERNFS 0xfe /* include/linux/exportfs.h: the id of a cgroup is such a handle */
+#define WALK_SHARE    5         /* one part of so many of the time */
+#define WALK_MAX_NS   500000000 /* at once */
+#define FILEID_KERNFS 0xfe      /* include/linux/exportfs.h: the id of a cgroup is such a handle */
 
 ssize_t ask__user_name(uint32_t uid, char *name, size_t max)
 {
@@ -98,26 +101,56 @@ static ssize_t answer__user(struct ask *a, const void *question, void *answer, s
 static const struct {
 	size_t size; /* of the question */
 	answer_fn *answer;
+	bool walks; /* all sockets of a namespace, or of all processes */
 } questions[QUESTIONS] = {
 	[ASK_CGROUP] = { sizeof(uint64_t), answer__cgroup },
 	[ASK_USER] = { sizeof(uint32_t), answer__user },
-	[ASK_HOLDERS] = { sizeof(struct ask_holders), answer__holders },
+	[ASK_HOLDERS] = { sizeof(struct ask_holders), answer__holders, true },
 	[ASK_NETNS] = { sizeof(struct ask_netns), answer__netns },
 	[ASK_LISTENERS] = { sizeof(struct ask_netns), answer__listeners },
-	[ASK_CLOSE_WAIT] = { sizeof(struct ask_close_wait), answer__close_wait },
-	[ASK_PORT_USE] = { sizeof(struct ask_port_use), answer__port_use },
+	[ASK_CLOSE_WAIT] = { sizeof(struct ask_close_wait), answer__close_wait, true },
+	[ASK_PORT_USE] = { sizeof(struct ask_port_use), answer__port_use, true },
 	[ASK_RESERVED] = { sizeof(struct ask_netns), answer__reserved },
 	[ASK_FILES] = { sizeof(struct ask_files), answer__files },
 	[ASK_ADDRESS] = { sizeof(struct ask_address), answer__address },
 	[ASK_PROCESS] = { sizeof(struct ask_process), answer__process },
 };
 
+static bool is_walk(enum question q, const void *question)
+{
+	return questions[q].walks &&
+	       !(q == ASK_HOLDERS && ((const struct ask_holders *)question)->table_only);
+}
+
+static ssize_t answer__bounded(struct ask *a, enum question q, const void *question, void *answer,
+			       size_t max)
+{
+	uint64_t begin = host__now(), end;
+	ssize_t n;
+
+	a->walk_ns += (int64_t)((begin - a->counted_ns) / WALK_SHARE);
+	if (a->walk_ns > WALK_MAX_NS)
+		a->walk_ns = WALK_MAX_NS;
+	a->counted_ns = begin;
+	if (a->walk_ns <= 0)
+		return -EBUSY;
+	n = questions[q].answer(a, question, answer, max);
+	end = host__now();
+	a->walk_ns -= (int64_t)(end - begin);
+	a->counted_ns = end;
+	return n;
+}
+
 ssize_t ask__answer(void *ask, enum question q, const void *question, size_t len, void *answer,
 		    size_t max)
 {
+	struct ask *a = ask;
+
 	if ((unsigned)q >= QUESTIONS || !questions[q].answer || len != questions[q].size)
 		return -EINVAL;
-	return questions[q].answer(ask, question, answer, max);
+	if (a->config.bounded && is_walk(q, question))
+		return answer__bounded(a, q, question, answer, max);
+	return questions[q].answer(a, question, answer, max);
 }
 
 struct ask *ask__new(const struct ask_config *c)
@@ -138,6 +171,8 @@ struct ask *ask__new(const struct ask_config *c)
 		return NULL;
 	}
 	a->diag_has_bound = -1;
+	a->walk_ns = WALK_MAX_NS;
+	a->counted_ns = host__now();
 	return a;
 }
 

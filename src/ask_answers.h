@@ -13,6 +13,8 @@ struct ask {
 	struct ask_config config;
 	int cgroup_fd;       /* one to open handles by: fsmount() gives an O_PATH one */
 	char root[PATH_MAX]; /* where cgroup_fd is mounted, "/" for a detached mount */
+	int64_t walk_ns;     /* config.bounded: how long walks may still take */
+	uint64_t counted_ns; /* until when that is counted */
 	int diag_has_bound;  /* sock_diag lists TCP sockets that only bound; -1: not asked yet */
 };
 

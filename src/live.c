@@ -163,7 +163,8 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 	struct ask_config ask = { .cgroup_fd = tracer__cgroup_fd(l->tracer),
 				  .each_socket = each_socket,
 				  .process = find_process,
-				  .arg = l };
+				  .arg = l,
+				  .bounded = true };
 	struct pipeline_config config = {
 		.wall = host__wall(o->utc),
 		.table_size = o->table_size,

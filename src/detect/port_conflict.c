@@ -83,7 +83,7 @@ static size_t holders__keep(const struct finding *f, struct holder *h, size_t n,
 static size_t conflict__ask(struct conflicts *all, struct detect *d, struct finding *f,
 			    enum conflict_rule *rule)
 {
-	const struct ask_holders q = {
+	struct ask_holders q = {
 		.net = { .cookie = f->sock.netns_cookie,
 			 .inode = f->sock.netns,
 			 .tgid = f->actor.proc.tgid },
@@ -98,6 +98,11 @@ static size_t conflict__ask(struct conflicts *all, struct detect *d, struct find
 
 	bytes = kernel__ask(detect__kernel(d), ASK_HOLDERS, &q, sizeof(q), all->answer,
 			    ANSWER_MAX * sizeof(*all->answer));
+	if (bytes == -EBUSY) {
+		q.table_only = true;
+		bytes = kernel__ask(detect__kernel(d), ASK_HOLDERS, &q, sizeof(q), all->answer,
+				    ANSWER_MAX * sizeof(*all->answer));
+	}
 	if (bytes > 0)
 		n = (size_t)bytes / sizeof(*all->answer);
 	if (n > ANSWER_MAX)

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* ask: what it may cost. The answers themselves are the kernel's: tests/live. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+
+#include "ask.h"
+#include "host.h"
+
+/* A walk that takes as long as all that walks may take at once, and as much again. */
+static int walk(void *arg, uint16_t port, uint32_t netns, ask_found_fn *found, void *ctx)
+{
+	unsigned int *walks = arg;
+	uint64_t begin = host__now();
+
+	(void)port, (void)netns, (void)found, (void)ctx;
+	++*walks;
+	while (host__now() - begin < 1000000000)
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	return 0;
+}
+
+static ssize_t holders(struct ask *a, bool table_only)
+{
+	const struct ask_holders q = {
+		.net.inode = 1, .port = 80, .proto = IPPROTO_TCP, .table_only = table_only
+	};
+	static struct holder answer[16];
+
+	return ask__answer(a, ASK_HOLDERS, &q, sizeof(q), answer, sizeof(answer));
+}
+
+static void walks_are_bounded(void **state)
+{
+	unsigned int walks = 0;
+	const struct ask_config c = {
+		.cgroup_fd = -1, .each_socket = walk, .arg = &walks, .bounded = true
+	};
+	struct ask *a = ask__new(&c);
+
+	(void)state;
+	assert_non_null(a);
+	holders(a, false);
+	assert_int_equal(walks, 1);
+	assert_int_equal(holders(a, false), -EBUSY);
+	assert_int_equal(walks, 1);
+	/* what is no walk is answered */
+	assert_int_not_equal(holders(a, true), -EBUSY);
+	ask__free(a);
+}
+
+static void others_are_not(void **state)
+{
+	unsigned int walks = 0;
+	const struct ask_config c = { .cgroup_fd = -1, .each_socket = walk, .arg = &walks };
+	struct ask *a = ask__new(&c);
+
+	(void)state;
+	assert_non_null(a);
+	holders(a, false);
+	holders(a, false);
+	assert_int_equal(walks, 2);
+	ask__free(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(walks_are_bounded),
+		cmocka_unit_test(others_are_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
