@@ -274,6 +274,15 @@ static void wait_for_a_tick(struct shares *all, const struct newcomer *new)
 		all->waiting[all->n_waiting++] = *new;
 }
 
+/* As same_program() tells programs apart: an executable may run under several names, by several users. */
+static uint64_t who_asks(const struct finding *f)
+{
+	const struct ev_actor *a = &f->actor;
+	uint64_t h = detect__hash(f->key, a->proc.comm, strnlen(a->proc.comm, COMM_LEN));
+
+	return detect__hash(h, &a->uid, sizeof(a->uid));
+}
+
 /* One more socket of a program that shares its port already joins the finding. */
 static void came(struct shares *all, struct detect *d, const struct newcomer *new)
 {
@@ -286,7 +295,7 @@ static void came(struct shares *all, struct detect *d, const struct newcomer *ne
 		o->f.count++;
 		return;
 	}
-	if (o || asked_lately(all, f.key, new->at_ns))
+	if (o || asked_lately(all, who_asks(&f), new->at_ns))
 		return;
 	if (all->asks < ASKS_MAX)
 		ask(all, d, new);

@@ -123,6 +123,11 @@ static void try_all(const struct line *l)
 			int fd = open_one(l->proto, tries[i].family, options & 1, options & 2);
 			int error = try_bind(fd, tries[i].address, l->port) ? errno : 0;
 
+			/* who walks through this process's files holds the last try's for a moment */
+			if (error == EADDRINUSE) {
+				usleep(500);
+				error = try_bind(fd, tries[i].address, l->port) ? errno : 0;
+			}
 			close(fd);
 			len += snprintf(text + len, sizeof(text) - len, "%s%d", len ? "," : "",
 					error);
