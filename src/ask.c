@@ -103,17 +103,23 @@ static const struct {
 	answer_fn *answer;
 	bool walks; /* all sockets of a namespace, or of all processes */
 } questions[QUESTIONS] = {
-	[ASK_CGROUP] = { sizeof(uint64_t), answer__cgroup },
-	[ASK_USER] = { sizeof(uint32_t), answer__user },
-	[ASK_HOLDERS] = { sizeof(struct ask_holders), answer__holders, true },
-	[ASK_NETNS] = { sizeof(struct ask_netns), answer__netns },
-	[ASK_LISTENERS] = { sizeof(struct ask_netns), answer__listeners },
-	[ASK_CLOSE_WAIT] = { sizeof(struct ask_close_wait), answer__close_wait, true },
-	[ASK_PORT_USE] = { sizeof(struct ask_port_use), answer__port_use, true },
-	[ASK_RESERVED] = { sizeof(struct ask_netns), answer__reserved },
-	[ASK_FILES] = { sizeof(struct ask_files), answer__files },
-	[ASK_ADDRESS] = { sizeof(struct ask_address), answer__address },
-	[ASK_PROCESS] = { sizeof(struct ask_process), answer__process },
+	[ASK_CGROUP] = { .size = sizeof(uint64_t), .answer = answer__cgroup },
+	[ASK_USER] = { .size = sizeof(uint32_t), .answer = answer__user },
+	[ASK_HOLDERS] = { .size = sizeof(struct ask_holders),
+			  .answer = answer__holders,
+			  .walks = true },
+	[ASK_NETNS] = { .size = sizeof(struct ask_netns), .answer = answer__netns },
+	[ASK_LISTENERS] = { .size = sizeof(struct ask_netns), .answer = answer__listeners },
+	[ASK_CLOSE_WAIT] = { .size = sizeof(struct ask_close_wait),
+			     .answer = answer__close_wait,
+			     .walks = true },
+	[ASK_PORT_USE] = { .size = sizeof(struct ask_port_use),
+			   .answer = answer__port_use,
+			   .walks = true },
+	[ASK_RESERVED] = { .size = sizeof(struct ask_netns), .answer = answer__reserved },
+	[ASK_FILES] = { .size = sizeof(struct ask_files), .answer = answer__files },
+	[ASK_ADDRESS] = { .size = sizeof(struct ask_address), .answer = answer__address },
+	[ASK_PROCESS] = { .size = sizeof(struct ask_process), .answer = answer__process },
 };
 
 static bool is_walk(enum question q, const void *question)

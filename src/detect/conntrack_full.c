@@ -73,7 +73,7 @@ static void conntrack_full__poll(void *state, struct detect *d, const struct wat
 	struct finding f;
 
 	finding__begin(&f, &conntrack_full, now_ns);
-	if (!finding_set__fills(&t->open, d, &f, &w->net, &fill))
+	if (!finding_set__fills(&t->open, d, &f, &w->net, &fill) || !fill.max)
 		return;
 	finding__number(&f, "namespace", w->net.inode);
 	finding__number(&f, "limit", fill.max);
