@@ -14,7 +14,7 @@
 #include "host.h"
 
 #define WALK_SHARE    5         /* one part of so many of the time */
-#define WALK_MAX_NS   500000000 /* at once */
+#define WALK_MAX_NS   200000000 /* at once */
 #define FILEID_KERNFS 0xfe      /* include/linux/exportfs.h: the id of a cgroup is such a handle */
 
 ssize_t ask__user_name(uint32_t uid, char *name, size_t max)

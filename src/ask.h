@@ -25,7 +25,7 @@ struct ask_config {
 	int (*process)(void *arg, uint32_t tgid, struct ev_process *e);
 	void *arg;
 	/*
-	 * Questions that walk all sockets may take a fifth of the time, half a second at once; beyond, -EBUSY: nobody
+	 * Questions that walk all sockets may take a fifth of the time, 0.2 s at once; beyond, -EBUSY: nobody
 	 * reads the ring meanwhile, and with 100 000 sockets one takes 10 ms to 200 ms.
 	 */
 	bool bounded;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "top/terminal.h"
 #include "top/view.h"
 
+#define KEYS_NICE  (-10)
 #define REPAINT    0x0c /* Ctrl-L */
 #define PATIENCE_S 1    /* a terminal that takes nothing is given up after so long */
 
@@ -195,6 +197,8 @@ static void *run(void *arg)
 	const uint64_t one = 1;
 	struct top_screen *s = arg;
 
+	/* of this thread alone: a key needs 2 ms to 15 ms, also where all CPUs are busy. Not allowed is no harm */
+	setpriority(PRIO_PROCESS, 0, KEYS_NICE);
 	fit(s);
 	take(s);
 	paint(s);
