@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 The audit log when things go wrong: killed at any moment, disk full, read-only, frozen, stopped. What is lost is
-counted exactly: produced = written + lost. ROUNDS kill -9 (default 20).
+counted exactly: produced = written + lost. ROUNDS kill -9 (default 200).
 """
 import contextlib
 import glob
@@ -17,7 +17,7 @@ import logs
 from logs import Load, Log, Recorder, flood, verify, whole
 from live import check, equal, netns
 
-ROUNDS = int(os.environ.get("ROUNDS", "20"))
+ROUNDS = int(os.environ.get("ROUNDS", "200"))
 SOCKET_RECORDS = ("bind", "listen", "connect", "accept", "close")
 
 
