@@ -81,15 +81,16 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 static __always_inline int bind__done(struct bpf_sock *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid(), cookie = bpf_get_socket_cookie(ctx);
-	const struct sock *sk = sock__plain(ctx);
+	const struct sock *sk;
 	struct call *call;
 	struct facts *f;
 
 	if (!sock__wanted(ctx->family, ctx->protocol))
 		return 1;
-	f = sock__meet(cookie, sk);
+	f = sock__meet(cookie, ctx);
 	if (!f)
 		return 1;
+	sk = sock__address(f, ctx);
 	facts__set(f, FACT_BOUND);
 	facts__clear(f, FACT_BIND_FAILED | FACT_TUPLE);
 	call = bpf_map_lookup_elem(&calls, &id);
@@ -251,16 +252,17 @@ static __noinline bool send__admitted(const struct sock *sk, struct facts *f,
 /* An unconnected send: the port is chosen by now (kernel-facts: unconnected autobind). */
 static __always_inline void send__seen(struct bpf_sock_addr *ctx, struct ends *dest)
 {
-	const struct sock *sk = sock__plain(ctx->sk);
 	__u64 cookie = bpf_get_socket_cookie(ctx);
+	const struct sock *sk;
 	struct facts *f;
 
-	if (!sk || !sock__wanted(ctx->family, ctx->protocol))
+	if (!ctx->sk || !sock__wanted(ctx->family, ctx->protocol))
 		return;
 	dest->rport = bpf_ntohs(ctx->user_port);
-	f = sock__meet(cookie, sk);
+	f = sock__meet(cookie, ctx->sk);
 	if (!f)
 		return;
+	sk = sock__address(f, ctx->sk);
 	if (settings.filters && !(f->flags & FACT_ADMITTED) && !send__admitted(sk, f, dest))
 		return;
 	if (!(f->flags & (FACT_BOUND | FACT_EXISTED | FACT_CONNECTED)) &&
@@ -310,6 +312,6 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret)
 	if (!f)
 		return 0;
 	facts__set(f, FACT_BIND_FAILED);
-	bind__emit(sock__plain(sk), f, NULL, ret, 1);
+	bind__emit(sock__address(f, sk), f, NULL, ret, 1);
 	return 0;
 }

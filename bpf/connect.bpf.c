@@ -17,11 +17,9 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 	struct file *file;
 	struct facts *f;
 
-	if (!sock__wanted(ctx->family, ctx->protocol))
+	if (!ctx->sk || !sock__wanted(ctx->family, ctx->protocol))
 		return 1;
-	f = facts__get(cookie);
-	if (!f)
-		f = sock__meet(cookie, sock__plain(ctx->sk));
+	f = sock__meet(cookie, ctx->sk);
 	if (!f)
 		return 1;
 	sk = sock__address(f, ctx->sk);

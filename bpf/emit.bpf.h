@@ -72,12 +72,12 @@ static __always_inline bool sock__is_kernel(const struct sock *sk, const bool di
 			BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
 }
 
-/* The facts of a process's socket; the kernel's own have none. */
-static __always_inline struct facts *sock__meet(__u64 cookie, const struct sock *sk)
+/* The facts of a process's socket, which is given as the context has it; the kernel's own have none. */
+static __always_inline struct facts *sock__meet(__u64 cookie, const void *typed)
 {
 	struct facts *f = facts__get(cookie);
 
-	return f || sock__is_kernel(sk, false) ? f : facts__make(cookie);
+	return f || sock__is_kernel(sock__plain(typed), false) ? f : facts__make(cookie);
 }
 
 /* The number that /proc/net/tcp and `ss -e` show. */

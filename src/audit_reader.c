@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+#include "array.h"
 #include "audit_reader.h"
 
 #define BUFFER_STEP ((size_t)1 << 20)
@@ -52,17 +53,12 @@ struct audit_reader {
 
 static struct file *add_file(struct audit_reader *r, const char *dir, const char *name)
 {
+	struct file *files = array__grown(r->files, r->n_files, &r->cap_files, 64, sizeof(*files));
 	struct file *f;
 
-	if (r->n_files == r->cap_files) {
-		size_t cap = r->cap_files ? 2 * r->cap_files : 64;
-		struct file *files = reallocarray(r->files, cap, sizeof(*files));
-
-		if (!files)
-			return NULL;
-		r->files = files;
-		r->cap_files = cap;
-	}
+	if (!files)
+		return NULL;
+	r->files = files;
 	f = &r->files[r->n_files];
 	*f = (struct file){ 0 };
 	if (dir ? asprintf(&f->path, "%s%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", name) <

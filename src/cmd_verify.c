@@ -148,8 +148,7 @@ static void put_json_place(struct buf *b, const struct verify_result *r)
 {
 	if (!r->file)
 		return;
-	json__key(b, "file");
-	json__bytes(b, r->file, strlen(r->file));
+	json__put_string(b, "file", r->file);
 	if (r->line)
 		json__put_u64(b, "line", r->line);
 	if (r->seq)

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+#include "array.h"
 #include "host.h"
 
 static uint64_t clock_ns(clockid_t id)
@@ -150,7 +151,7 @@ struct listed {
 /* All processes of /proc. NULL with errno set; the caller frees it. */
 static struct listed *read_processes(size_t *n)
 {
-	struct listed *list = NULL;
+	struct listed *list = NULL, *more;
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
 	size_t room = 0;
@@ -163,18 +164,13 @@ static struct listed *read_processes(size_t *n)
 
 		if (!pid)
 			continue;
-		if (*n == room) {
-			struct listed *more;
-
-			room = room ? room * 2 : 512;
-			more = reallocarray(list, room, sizeof(*list));
-			if (!more) {
-				free(list);
-				list = NULL;
-				break;
-			}
-			list = more;
+		more = array__grown(list, *n, &room, 512, sizeof(*list));
+		if (!more) {
+			free(list);
+			list = NULL;
+			break;
 		}
+		list = more;
 		list[(*n)++] = (struct listed){ .pid = pid, .parent = parent_of(entry->d_name) };
 	}
 	closedir(proc);

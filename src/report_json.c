@@ -14,12 +14,6 @@ struct column {
 	unsigned int at;
 };
 
-static void put_text(struct buf *b, const char *key, const char *s)
-{
-	json__key(b, key);
-	json__bytes(b, s, strlen(s));
-}
-
 static void put_time(struct buf *b, const char *key, uint64_t ns)
 {
 	struct stamp stamp = { 0 };
@@ -80,7 +74,7 @@ static void put_losses(struct buf *b, const struct report *r)
 		const struct report_entry *e = &r->losses.entries[i];
 
 		json__open(b, '{');
-		put_text(b, "reason", e->name);
+		json__put_string(b, "reason", e->name);
 		json__put_u64(b, "records", e->counts[LOSS_RECORDS]);
 		json__put_u64(b, "count", e->counts[LOSS_COUNT]);
 		put_time(b, "from", e->counts[LOSS_FROM]);
@@ -126,11 +120,11 @@ static void put_table(struct buf *b, const char *key, const char *name, const ch
 	json__open(b, '[');
 	for (size_t i = 0; i < n; i++) {
 		json__open(b, '{');
-		put_text(b, name, top[i]->name);
+		json__put_string(b, name, top[i]->name);
 		for (const struct column *c = columns; c->key; c++)
 			json__put_u64(b, c->key, top[i]->counts[c->at]);
 		if (note && top[i]->note)
-			put_text(b, note, top[i]->note);
+			json__put_string(b, note, top[i]->note);
 		json__close(b, '}');
 	}
 	json__close(b, ']');
@@ -205,19 +199,19 @@ static void put_findings(struct buf *b, const struct report *r)
 		const struct report_finding *f = &r->findings[i];
 
 		json__open(b, '{');
-		put_text(b, "finding", f->id);
+		json__put_string(b, "finding", f->id);
 		put_hex(b, "key", f->key, 16);
-		put_text(b, "severity", f->severity);
-		put_text(b, "status", f->status);
+		json__put_string(b, "severity", f->severity);
+		json__put_string(b, "status", f->status);
 		put_time(b, "first", f->first_ns);
 		put_time(b, "last", f->last_ns);
 		json__put_u64(b, "count", f->count);
 		json__put_u64(b, "episodes", f->episodes);
-		put_text(b, "comm", f->comm);
+		json__put_string(b, "comm", f->comm);
 		if (f->pid)
 			json__put_u64(b, "pid", f->pid);
-		put_text(b, "message", f->message);
-		put_text(b, "advice", f->advice);
+		json__put_string(b, "message", f->message);
+		json__put_string(b, "advice", f->advice);
 		json__close(b, '}');
 	}
 	json__close(b, ']');
@@ -231,10 +225,10 @@ static void put_head(struct buf *b, const struct report *r)
 	json__key(b, "hosts");
 	json__open(b, '[');
 	for (size_t i = 0; i < r->n_hosts; i++)
-		json__bytes(b, r->hosts[i], strlen(r->hosts[i]));
+		json__string(b, r->hosts[i]);
 	json__close(b, ']');
 	if (r->kernel[0])
-		put_text(b, "kernel", r->kernel);
+		json__put_string(b, "kernel", r->kernel);
 	put_time(b, "from", report__from(r));
 	put_time(b, "to", report__to(r));
 	json__put_u64(b, "records", r->taken);
@@ -269,7 +263,7 @@ static void put_services(struct buf *b, const struct report *r)
 				"";
 
 		if (*service)
-			put_text(b, top[i]->name, service);
+			json__put_string(b, top[i]->name, service);
 	}
 	json__close(b, '}');
 }
@@ -300,11 +294,6 @@ static void put_timeline(struct buf *b, const struct report *r)
 	json__close(b, '}');
 }
 
-static void put_bytes(struct buf *b, const char *s)
-{
-	json__bytes(b, s, strlen(s));
-}
-
 static void put_points(struct buf *b, const char *key, const struct report_points *p)
 {
 	json__key(b, key);
@@ -314,7 +303,7 @@ static void put_points(struct buf *b, const char *key, const struct report_point
 
 		json__open(b, '[');
 		json__u64(b, at->ts_ns / 1000);
-		put_bytes(b, at->subject);
+		json__string(b, at->subject);
 		json__u64(b, at->capacity);
 		json__u64(b, at->used);
 		json__u64(b, at->live);
@@ -343,7 +332,7 @@ static void put_port_map(struct buf *b, const struct report *r)
 		json__u64(b, p->failed);
 		/* clients are many and of few processes: told where it is a server's port */
 		if (p->who && (p->listens | p->datagrams | p->bound | p->failed))
-			put_bytes(b, r->processes.entries[p->who - 1].name);
+			json__string(b, r->processes.entries[p->who - 1].name);
 		json__close(b, ']');
 	}
 	json__close(b, ']');
@@ -359,17 +348,17 @@ static void put_lives(struct buf *b, const char *key, const struct report_lives 
 		json__open(b, '[');
 		json__u64(b, life->ended_ns / 1000);
 		json__id(b, life->sock);
-		put_bytes(b, life->comm);
-		put_bytes(b, life->proto);
-		put_bytes(b, life->role);
-		put_bytes(b, life->laddr);
+		json__string(b, life->comm);
+		json__string(b, life->proto);
+		json__string(b, life->role);
+		json__string(b, life->laddr);
 		json__u64(b, life->lport);
-		put_bytes(b, life->raddr);
+		json__string(b, life->raddr);
 		json__u64(b, life->rport);
 		json__u64(b, life->duration_us);
 		json__u64(b, life->tx);
 		json__u64(b, life->rx);
-		put_bytes(b, life->reason);
+		json__string(b, life->reason);
 		json__u64(b, life->time_wait);
 		json__close(b, ']');
 	}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "json.h"
 
 static int by_port(const void *a, const void *b)
@@ -19,7 +20,8 @@ static int by_port(const void *a, const void *b)
 
 static void make(struct listeners *l, const struct top_sock *socks, size_t n)
 {
-	size_t i, room;
+	struct top_sock *list;
+	size_t i;
 
 	l->stale = false;
 	l->n = 0;
@@ -29,16 +31,10 @@ static void make(struct listeners *l, const struct top_sock *socks, size_t n)
 		if (!s->sock.cookie || s->state != TCP_LISTEN || s->closed_ns ||
 		    s->sock.proto != IPPROTO_TCP)
 			continue;
-		if (l->n == l->room) {
-			struct top_sock *more;
-
-			room = l->room ? l->room * 2 : 64;
-			more = reallocarray(l->list, room, sizeof(*more));
-			if (!more)
-				break;
-			l->list = more;
-			l->room = room;
-		}
+		list = array__grown(l->list, l->n, &l->room, 64, sizeof(*list));
+		if (!list)
+			break;
+		l->list = list;
 		l->list[l->n++] = *s;
 	}
 	if (l->n)

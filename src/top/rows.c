@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 #define FEW 24 /* sorted by insertion */
 
 void top_rows__begin(struct top_rows *r, const struct top_table *t, const struct top_frame *f,
@@ -20,18 +22,13 @@ void top_rows__begin(struct top_rows *r, const struct top_table *t, const struct
 void top_rows__add(struct top_rows *r, const void *row)
 {
 	const struct top_column *c = &r->table->columns[r->order.column];
-	size_t room = r->room ? r->room * 2 : 1024;
-	struct top_row *more;
+	struct top_row *list = array__grown(r->list, r->n, &r->room, 1024, sizeof(*list));
 
-	if (r->n == r->room) {
-		more = reallocarray(r->list, room, sizeof(*more));
-		if (!more) {
-			r->incomplete = true;
-			return;
-		}
-		r->list = more;
-		r->room = room;
+	if (!list) {
+		r->incomplete = true;
+		return;
 	}
+	r->list = list;
 	r->list[r->n++] = (struct top_row){ .key = c->key(r->frame, row),
 					    .tie = r->table->tie_key ? r->table->tie_key(row) : 0,
 					    .id = r->table->id(row),

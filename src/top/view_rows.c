@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "top/view.h"
 
 enum top_list_id top_view__list(const struct top_view *v)
@@ -37,19 +38,14 @@ const struct top_table *top_list__table(enum top_list_id list)
 
 static struct top_group *add_group(struct top_view *v)
 {
-	size_t room = v->room_groups ? v->room_groups * 2 : 256;
-	struct top_group *more;
+	struct top_group *list =
+		array__grown(v->groups, v->n_groups, &v->room_groups, 256, sizeof(*list));
 
-	if (v->n_groups == v->room_groups) {
-		more = reallocarray(v->groups, room, sizeof(*more));
-		if (!more)
-			return NULL;
-		v->groups = more;
-		v->room_groups = room;
-	}
-	more = &v->groups[v->n_groups++];
-	memset(more, 0, sizeof(*more));
-	return more;
+	if (!list)
+		return NULL;
+	v->groups = list;
+	list[v->n_groups] = (struct top_group){ 0 };
+	return &list[v->n_groups++];
 }
 
 /* Indexes of groups by id: open addressing, made anew for each frame. */
