@@ -7,7 +7,8 @@
 
 #include "array.h"
 
-#define FEW 24 /* sorted by insertion */
+#define FEW  24  /* sorted by insertion */
+#define MANY 512 /* worth to remember where it was parted */
 
 void top_rows__begin(struct top_rows *r, const struct top_table *t, const struct top_frame *f,
 		     const struct top_order *order)
@@ -15,7 +16,7 @@ void top_rows__begin(struct top_rows *r, const struct top_table *t, const struct
 	r->table = t;
 	r->frame = f;
 	r->order = *order;
-	r->n = r->sorted_from = r->sorted_to = 0;
+	r->n = r->sorted_from = r->sorted_to = r->n_cuts = 0;
 	r->incomplete = false;
 }
 
@@ -109,19 +110,27 @@ static void sort_few(struct top_rows *r, size_t low, size_t high)
 			swap(&r->list[k], &r->list[k - 1]);
 }
 
+static struct top_row *any_of(struct top_rows *r, size_t low, size_t high)
+{
+	/* Knuth's MMIX generator: its high bits are the good ones */
+	r->random = r->random * 6364136223846793005u + 1442695040888963407u;
+	return &r->list[low + (r->random >> 33) % (high - low)];
+}
+
 /* The middle one of three, to be the pivot, goes to the front. */
 static void choose_pivot(struct top_rows *r, size_t low, size_t high)
 {
-	struct top_row *a = &r->list[low], *b = &r->list[low + (high - low) / 2],
-		       *c = &r->list[high - 1];
+	struct top_row *a = any_of(r, low, high), *b = any_of(r, low, high),
+		       *c = any_of(r, low, high), *kept;
 
-	if (compare(r, b, a) < 0)
-		swap(a, b);
+	if (compare(r, b, a) < 0) {
+		kept = a;
+		a = b;
+		b = kept;
+	}
 	if (compare(r, c, b) < 0)
-		swap(b, c);
-	if (compare(r, b, a) < 0)
-		swap(a, b);
-	swap(a, b);
+		b = compare(r, c, a) < 0 ? a : c;
+	swap(&r->list[low], b);
 }
 
 /* Quicksort that leaves parts alone in which nothing is asked for. No two rows are equal: ids differ. */
@@ -145,6 +154,8 @@ static void sort_part(struct top_rows *r, size_t low, size_t high, size_t from, 
 			swap(&r->list[i], &r->list[k]);
 		}
 		swap(&r->list[low], &r->list[k]);
+		if (high - low > MANY)
+			r->cuts[r->n_cuts++ % TOP_CUTS] = k;
 		/* the smaller part by recursion: its depth stays below 2 log n */
 		if (k - low < high - k - 1) {
 			sort_part(r, low, k, from, to);
@@ -158,10 +169,18 @@ static void sort_part(struct top_rows *r, size_t low, size_t high, size_t from, 
 
 void top_rows__sort(struct top_rows *r, size_t from, size_t to)
 {
+	size_t low = 0, high = r->n, i;
+
 	to = to > r->n ? r->n : to;
 	if (from >= to || (from >= r->sorted_from && to <= r->sorted_to))
 		return;
-	sort_part(r, 0, r->n, from, to);
+	for (i = 0; i < r->n_cuts && i < TOP_CUTS; i++) {
+		if (r->cuts[i] <= from && r->cuts[i] > low)
+			low = r->cuts[i];
+		if (r->cuts[i] >= to && r->cuts[i] < high)
+			high = r->cuts[i];
+	}
+	sort_part(r, low, high, from, to);
 	r->sorted_from = from;
 	r->sorted_to = to;
 }

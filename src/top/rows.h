@@ -9,6 +9,7 @@
 #include "top/columns.h"
 
 #define TOP_FILTER_MAX 64
+#define TOP_CUTS       64
 
 /* How a table is looked at; what it is moved to is kept from frame to frame. */
 struct top_order {
@@ -30,7 +31,10 @@ struct top_rows {
 	struct top_row *list;
 	size_t n, room;
 	size_t sorted_from, sorted_to; /* these are in their places */
-	bool incomplete;               /* no memory for some of it */
+	size_t cuts[TOP_CUTS],
+		n_cuts;  /* rows before such a place belong before it; the last so many */
+	uint64_t random; /* for pivots: rows come in patterns that fixed ones are slow with */
+	bool incomplete; /* no memory for some of it */
 };
 
 void top_rows__begin(struct top_rows *r, const struct top_table *t, const struct top_frame *f,

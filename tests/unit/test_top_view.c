@@ -502,6 +502,90 @@ static void test_rows_are_sorted_where_they_are_seen(void **state)
 	top_rows__free(&r);
 }
 
+/* --- patterns that quicksort can be slow with --- */
+
+#define PATTERN_ROWS 20000
+
+static uint32_t pattern[PATTERN_ROWS];
+static size_t compared;
+
+static uint64_t key_none(const struct top_frame *f, const void *row)
+{
+	(void)f;
+	(void)row;
+	return 0;
+}
+
+static int by_pattern(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	compared++;
+	return *x < *y ? -1 : *x > *y;
+}
+
+static uint64_t pattern_id(const void *row)
+{
+	return *(const uint32_t *)row;
+}
+
+static const struct top_column pattern_column = { .ascending = true,
+						  .key = key_none,
+						  .compare = by_pattern };
+static const struct top_table pattern_table = { .columns = &pattern_column,
+						.n_columns = 1,
+						.id = pattern_id };
+
+static uint32_t pattern_at(int kind, uint32_t i)
+{
+	switch (kind) {
+	case 0:
+		return i;
+	case 1:
+		return PATTERN_ROWS - 1 - i;
+	case 2: /* a table that began anew in its middle */
+		return (i + PATTERN_ROWS / 3) % PATTERN_ROWS;
+	default: /* up, and down again */
+		return i < PATTERN_ROWS / 2 ? i * 2 : (PATTERN_ROWS - 1 - i) * 2 + 1;
+	}
+}
+
+static void sort_at(struct top_rows *r, size_t from, size_t to, size_t passes)
+{
+	size_t i;
+
+	compared = 0;
+	top_rows__sort(r, from, to);
+	assert_true(compared < passes * PATTERN_ROWS);
+	for (i = from; i < to; i++)
+		assert_int_equal(r->list[i].id, i);
+}
+
+/* A key takes some passes through the rows, in whatever order they come, and one beside the last far less. */
+static void test_no_pattern_is_slow_to_sort(void **state)
+{
+	const struct top_order order = { 0 };
+	struct top_rows r = { 0 };
+	int kind;
+	uint32_t i;
+
+	(void)state;
+	for (kind = 0; kind < 4; kind++) {
+		top_rows__begin(&r, &pattern_table, &frame, &order);
+		for (i = 0; i < PATTERN_ROWS; i++) {
+			pattern[i] = pattern_at(kind, i);
+			top_rows__add(&r, &pattern[i]);
+		}
+		sort_at(&r, 0, 50, 10);
+		sort_at(&r, PATTERN_ROWS - 50, PATTERN_ROWS, 10);
+		sort_at(&r, 0, 50, 10);
+		for (i = 50; i < 100; i++)
+			sort_at(&r, i, i + 50, 1);
+		sort_at(&r, PATTERN_ROWS / 2, PATTERN_ROWS / 2 + 50, 10);
+	}
+	top_rows__free(&r);
+}
+
 /* A process may have any name: no byte of it reaches the terminal as it is. */
 static void test_hostile_names(void **state)
 {
@@ -577,6 +661,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_filter_takes_any_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sorts_by_any_column, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_row_stays_selected, setup, teardown),
+		cmocka_unit_test(test_no_pattern_is_slow_to_sort),
 		cmocka_unit_test_setup_teardown(test_rows_are_sorted_where_they_are_seen, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_hostile_names, setup, teardown),
