@@ -141,6 +141,7 @@ check-asan: check-asan-build
 
 bench: socklife $(BENCHES)
 	$(Q)tests/bench/overhead
+	$(Q)tests/bench/limits
 
 # --- style --------------------------------------------------------------------------------------
 

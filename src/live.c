@@ -553,6 +553,8 @@ static int finish(struct live *l)
 		live_log__before_end(l->log);
 	l->ending.now_ns = host__now();
 	pipeline__end(l->pipeline, &l->ending);
+	log__info("sockets in the table at the end: %zu",
+		  sock_table__count(pipeline__table(l->pipeline)));
 	l->ended = true;
 	flush(l);
 	report_losses(l);

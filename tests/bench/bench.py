@@ -4,14 +4,18 @@
 import ctypes
 import json
 import os
+import pty
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONNLOAD = os.path.join(TOP, "build/tests/bench/connload")
+GETPPID = os.path.join(TOP, "build/tests/bench/getppid")
 SOCKLIFE = os.environ.get("SOCKLIFE", os.path.join(TOP, "socklife"))
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
@@ -65,11 +69,48 @@ def load(*options):
 
 
 def with_tracefs(argv):
-    """tcplife and tcpstates need a mounted tracefs: give them a mount that dies with them where there is none.
+    """The peers need a mounted tracefs, bpftrace in debugfs: give them mounts that die with them where there are none.
     Neither unshare nor sh stays as a process: the pid is the tracer's."""
-    if os.path.exists("/sys/kernel/tracing/events") or os.path.exists("/sys/kernel/debug/tracing/events"):
+    if os.path.exists("/sys/kernel/debug/tracing/events"):
         return argv
-    return ["unshare", "--mount", "sh", "-c", 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"', "sh", *argv]
+    mounts = "mount -t tracefs tracefs /sys/kernel/tracing; mount -t debugfs debugfs /sys/kernel/debug; "
+    return ["unshare", "--mount", "sh", "-c", mounts + 'exec "$@"', "sh", *argv]
+
+
+def unrelated():
+    """Nanoseconds of a getppid()."""
+    run = subprocess.run([GETPPID, "500000"], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    return float(run.stdout)
+
+
+def first_event(argv, directory):
+    """Milliseconds from exec to the first line about a connection, with one every 5 ms. On a terminal, so that who
+    writes lines to one does not keep them."""
+    with socket.create_server(("127.0.0.1", 0)) as server, open(os.path.join(directory, "err"), "wb") as err:
+        port = str(server.getsockname()[1]).encode()
+        leader, follower = pty.openpty()
+        begin = time.monotonic()
+        tracer = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=follower, stderr=err)
+        os.close(follower)
+        seen = b""
+        try:
+            while port not in seen:
+                if time.monotonic() - begin > 20:
+                    die(f"{' '.join(argv)} shows nothing in 20 s")
+                with socket.create_connection(server.getsockname()):
+                    server.accept()[0].close()
+                if select.select([leader], [], [], 0.005)[0]:
+                    seen = seen[-10:] + os.read(leader, 65536)
+            return (time.monotonic() - begin) * 1000
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            while select.select([leader], [], [], 5)[0]:    # what it still has to say must go somewhere
+                try:
+                    os.read(leader, 65536)
+                except OSError:
+                    break
+            tracer.wait()
+            os.close(leader)
 
 
 class Tracer:
@@ -115,6 +156,11 @@ class Tracer:
         """(runs, nanoseconds) of its programs so far, while statistics were on."""
         mine = [p for i, p in programs().items() if i in self.ids]
         return sum(p.get("run_cnt", 0) for p in mine), sum(p.get("run_time_ns", 0) for p in mine)
+
+    def memory(self):
+        """MiB that are resident."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:")) / 1024
 
     def cpu_us(self):
         """CPU time of the process so far, all its threads, user and kernel."""
