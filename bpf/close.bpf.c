@@ -3,42 +3,10 @@
  * close.bpf.c - the end. sock_release says who let the last descriptor go; the close record comes at
  * the socket's death in the kernel: tcp_destroy_sock for TCP, the release itself for UDP.
  */
-#include "state.bpf.h"
+#include "close.bpf.h"
 
 #define PF_EXITING 0x00000004 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000
-
-/* No record of a socket that did nothing. */
-static __always_inline bool close__owed(const struct facts *f)
-{
-	return f->flags & (FACT_EVENT | FACT_EXISTED | FACT_ESTABLISHED);
-}
-
-static __always_inline void close__emit(const struct sock *sk, struct facts *f, __u64 now,
-					const bool direct)
-{
-	struct ev_close *e;
-
-	if (!close__owed(f) || !emit__wanted(sk, f, &f->actor, NULL))
-		return;
-	e = emit__begin(EV_CLOSE, sizeof(*e), now, sk, f, &f->actor, direct);
-	if (!e)
-		return;
-	e->listener = f->listener;
-	e->established_ns = f->established_ns;
-	e->released_ns = f->released_ns;
-	e->tx_bytes = f->tx_bytes;
-	e->rx_bytes = f->rx_bytes;
-	e->unacked_bytes = f->unacked_bytes;
-	e->unread_bytes = f->unread_bytes;
-	e->accepted = f->accepted;
-	e->retrans = f->retrans;
-	e->srtt_us = f->srtt_us;
-	e->sk_err = f->sk_err;
-	e->last_state = f->last_state;
-	__builtin_memset(e->pad, 0, sizeof(e->pad));
-	emit__end(e);
-}
 
 /* A listener closes its waiting children from within its own close(): let them find it by thread. */
 static __always_inline void close__listener(struct facts *f, __u16 lport)
@@ -131,69 +99,16 @@ int sock_release(struct bpf_sock *ctx)
 	return 1;
 }
 
-/* A child that nobody accepted dies with its listener: that one's owner is taken for its own. */
-static __always_inline void close__adopt(const struct sock *sk, struct facts *f)
-{
-	__u64 id = bpf_get_current_pid_tgid();
-	struct call *call = bpf_map_lookup_elem(&calls, &id);
-	struct facts *l;
-
-	if (!call || call->kind != CALL_LISTENER_CLOSE || call->port != sock__sport(sk))
-		return;
-	l = facts__get(call->cookie);
-	if (!l)
-		return;
-	f->listener = l->cookie;
-	f->owner = l->owner;
-	f->actor = l->actor;
-	facts__set(f, FACT_LISTENER_OWNER | (l->flags & (FACT_EXITING | FACT_KERNEL_CLOSED)));
-}
-
-/*
- * A released connection dies by a packet or a timer; if none came since, in the release itself or by
- * `ss -K`.
- */
-static __always_inline __u64 close__time(const struct sock *sk, const struct facts *f)
-{
-	__u64 packet = state__packet_ns(sk);
-
-	if ((f->flags & FACT_RELEASED) && packet > f->released_ns && sk->sk_err != ECONNABORTED)
-		return packet;
-	return bpf_ktime_get_boot_ns();
-}
-
-static __always_inline int close__destroyed(struct sock *sk)
-{
-	__u64 cookie = sk->__sk_common.skc_cookie.counter, id;
-	struct facts *f = facts__get(cookie);
-
-	if (!f)
-		return 0;
-	if ((f->flags & FACT_PASSIVE) && !(f->flags & (FACT_ACCEPTED | FACT_RELEASED)))
-		close__adopt(sk, f);
-	if ((f->flags & FACT_RELEASED) && (f->flags & FACT_LISTENED)) {
-		id = bpf_get_current_pid_tgid();
-		bpf_map_delete_elem(&calls, &id);
-	}
-	if ((f->flags & FACT_ESTABLISHED) && !(f->flags & FACT_SAVED))
-		state__closed_unseen(sk, f);
-	close__emit(sk, f, close__time(sk, f), true);
-	facts__drop(cookie);
-	return 0;
-}
-
+/* What died without a change of state, or where that was missed. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 {
-	return close__destroyed(sk);
-}
+	struct facts *f = facts__get(sk->__sk_common.skc_cookie.counter);
 
-/*
- * The kernel does not run a program inside itself: a death in an interrupt of the first one's run is
- * seen by this one, which otherwise finds that all is done.
- */
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(tcp_destroy_sock_nested, struct sock *sk)
-{
-	return close__destroyed(sk);
+	if (!f)
+		return 0;
+	if ((f->flags & FACT_ESTABLISHED) && !(f->flags & FACT_SAVED))
+		state__closed_unseen(sk, f);
+	close__died(sk, f);
+	return 0;
 }

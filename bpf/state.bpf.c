@@ -3,7 +3,7 @@
  * state.bpf.c - TCP's states, as the kernel changes them, in whatever context the packet was
  * processed: they say what happened to the socket, never who did it.
  */
-#include "state.bpf.h"
+#include "close.bpf.h"
 
 /* No clock is read where a time is kept elsewhere: it costs as much as all the rest. */
 static __always_inline void state__changed(const struct sock *sk, struct facts *f, int old, int new)
@@ -90,6 +90,8 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 	if (settings.states)
 		state__emit(sock__address(f, sk), f, old, new);
 	state__changed(sk, f, old, new);
+	if (new == TCP_CLOSE && close__is_death(sk, f, old))
+		close__died(sk, f);
 	return 0;
 }
 

@@ -33,8 +33,6 @@ const struct hook hooks[] = {
 	  "UDP sockets whose first send found no port" },
 	BTF(inet_sock_set_state, true, "every TCP state"),
 	BTF(tcp_destroy_sock, true, "the death of TCP sockets"),
-	{ "tcp_destroy_sock_nested", "tp_btf/tcp_destroy_sock", HOOK_BTF, NEED_TCP, true,
-	  "deaths in an interrupt of another's" },
 	BTF(tcp_receive_reset, false, "remote-reset as a reason"),
 	BTF(tcp_send_reset, false, "local-reset as a reason"),
 	{ "sys_exit_socket", "syscalls/sys_exit_socket", HOOK_SYSCALL, NEED_ALWAYS, false,

@@ -90,8 +90,13 @@ struct sock_common {
 	};
 };
 
+typedef struct {
+	int owned;
+} socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	__u8 sk_userlocks;
 	int sk_err;
 	struct socket *sk_socket;

@@ -2,6 +2,7 @@
 """What overhead and rate share: a tracer that is started and stopped, the load, the kernel's BPF statistics."""
 
 import ctypes
+import glob
 import json
 import os
 import pty
@@ -122,35 +123,40 @@ class Tracer:
         self.err = os.path.join(directory, "err")
 
     def __enter__(self):
-        before = programs()
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         try:
-            self.wait_ready(before)
+            self.wait_ready()
         except BaseException:
             self.stop()
             raise
         return self
 
-    def wait_ready(self, before):
+    def held(self):
+        """The ids of the programs that it has descriptors of."""
+        ids = set()
+        for path in glob.glob(f"/proc/{self.process.pid}/fdinfo/*"):
+            try:
+                with open(path, encoding="ascii") as f:
+                    ids |= {int(line.split()[1]) for line in f if line.startswith("prog_id:")}
+            except OSError:
+                pass    # closed meanwhile
+        return ids
+
+    def wait_ready(self):
         """Until no program has been added for half a second."""
         self.ids, since, begin = set(), 0, time.monotonic()
         while time.monotonic() - begin < 20:
             if self.process.poll() is not None:
                 with open(self.err, errors="replace") as f:
                     die(f"{' '.join(self.argv)} ended with status {self.process.returncode}\n{f.read()}")
-            ids = {i for i, p in programs().items() if i not in before and self.is_mine(p)}
+            ids = self.held()
             if ids != self.ids:
                 self.ids, since = ids, time.monotonic()
             elif ids and time.monotonic() - since > 0.5:
                 return
             time.sleep(0.1)
         die(f"{' '.join(self.argv)} is not ready after 20 s")
-
-    def is_mine(self, program):
-        """Another tracer may start in the same moment; bpftool may not know who holds a program."""
-        pids = [p["pid"] for p in program.get("pids", [])]
-        return not pids or self.process.pid in pids
 
     def kernel_ns(self):
         """(runs, nanoseconds) of its programs so far, while statistics were on."""
