@@ -92,7 +92,7 @@ static __always_inline void close__died(const struct sock *sk, struct facts *f)
  * close() a reset may still be sent, which the record must tell of: only the last ACK, which comes while close() works
  * off its backlog, is followed by nothing.
  */
-static __always_inline bool close__is_death(const struct sock *sk, const struct facts *f, int old)
+static __always_inline bool close__is_death(const struct sock *sk, const struct facts *f)
 {
 	const struct tcp_sock *tp;
 
@@ -101,7 +101,7 @@ static __always_inline bool close__is_death(const struct sock *sk, const struct 
 	if (!sk->sk_lock.owned)
 		return true;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
-	return old == TCP_LAST_ACK && tp && tp->snd_una == tp->write_seq;
+	return f->last_state == TCP_LAST_ACK && tp && tp->snd_una == tp->write_seq;
 }
 
 #endif

@@ -90,7 +90,7 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 	if (settings.states)
 		state__emit(sock__address(f, sk), f, old, new);
 	state__changed(sk, f, old, new);
-	if (new == TCP_CLOSE && close__is_death(sk, f, old))
+	if (new == TCP_CLOSE && close__is_death(sk, f))
 		close__died(sk, f);
 	return 0;
 }
