@@ -99,8 +99,11 @@ static __always_inline int accept__failed(long ret)
 	return 0;
 }
 
-static __always_inline int accept__returned(long ret)
+/* Attached to accept4() too. */
+SEC("tracepoint/syscalls/sys_exit_accept")
+int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
 {
+	long ret = ctx->ret;
 	struct facts *f, *l;
 	struct file *file;
 	struct sock *sk;
@@ -122,16 +125,4 @@ static __always_inline int accept__returned(long ret)
 	}
 	accept__emit(sk, f, f->listener, ret, bpf_ktime_get_boot_ns());
 	return 0;
-}
-
-SEC("tracepoint/syscalls/sys_exit_accept")
-int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
-{
-	return accept__returned(ctx->ret);
-}
-
-SEC("tracepoint/syscalls/sys_exit_accept4")
-int sys_exit_accept4(struct trace_event_raw_sys_exit *ctx)
-{
-	return accept__returned(ctx->ret);
 }

@@ -41,7 +41,9 @@ const struct hook hooks[] = {
 	SYSCALL(sys_exit_listen, "listen() calls"),
 	SYSCALL(sys_exit_connect, "connect() calls that fail at once"),
 	SYSCALL(sys_exit_accept, "accept() calls"),
-	SYSCALL(sys_exit_accept4, "accept4() calls"),
+	/* the same program: to verify one takes 5 ms */
+	{ "sys_exit_accept", "syscalls/sys_exit_accept4", HOOK_SYSCALL, NEED_ALWAYS, true,
+	  "accept4() calls" },
 	{ "sched_process_fork", "tp_btf/sched_process_fork", HOOK_BTF, NEED_TREE, true,
 	  "descendants (--follow, trace -- CMD)" },
 	{ "sched_process_exit", "tp_btf/sched_process_exit", HOOK_BTF, NEED_TREE, true,

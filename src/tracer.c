@@ -214,7 +214,7 @@ static int attach(struct tracer *t, int i)
 		t->links[i] = bpf_program__attach_trace(prog);
 		break;
 	case HOOK_SYSCALL:
-		t->links[i] = attach_syscall(prog, hooks[i].program);
+		t->links[i] = attach_syscall(prog, strchr(hooks[i].name, '/') + 1);
 		break;
 	case HOOK_TASK:
 		t->links[i] = tracer__attach_task(prog, getpid());
@@ -251,18 +251,27 @@ static int attach_all(struct tracer *t, struct tracer_error *why)
 	return 0;
 }
 
+static bool is_used(const struct tracer *t, const char *program)
+{
+	int i;
+
+	for (i = 0; hooks[i].program; i++)
+		if (t->used[i] && !strcmp(hooks[i].program, program))
+			return true;
+	return false;
+}
+
 static int load(struct tracer *t, struct tracer_error *why)
 {
-	int i, err;
+	struct bpf_program *prog;
+	int err;
 
 	complaint[0] = verdict[0] = '\0';
 	t->skel = socklife_bpf__open();
 	if (!t->skel)
 		return -errno;
-	for (i = 0; hooks[i].program; i++)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(t->skel->obj,
-									   hooks[i].program),
-					  t->used[i]);
+	bpf_object__for_each_program(prog, t->skel->obj)
+		bpf_program__set_autoload(prog, is_used(t, bpf_program__name(prog)));
 	tracer__fill_settings(t);
 	tracer__clock(t);
 	err = socklife_bpf__load(t->skel);
@@ -424,8 +433,7 @@ void tracer__hooks(const struct tracer *t, const char **names, size_t max)
 	int i;
 
 	for (i = 0; hooks[i].program && n + 1 < max; i++)
-		if (t->used[i] && hooks[i].kind != HOOK_RUN &&
-		    (!i || strcmp(hooks[i].name, hooks[i - 1].name)))
+		if (t->used[i] && hooks[i].kind != HOOK_RUN)
 			names[n++] = hooks[i].name;
 	names[n] = NULL;
 }
