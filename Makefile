@@ -51,7 +51,7 @@ FORMATTED := $(wildcard bpf/*.[ch] src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
 Q := $(if $(filter-out 0,$(V)),,@)
 say = $(if $(filter-out 0,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
 
-.PHONY: all deps check check-root check-build check-root-build check-asan check-asan-build asan \
+.PHONY: all deps check check-root check-vm check-build check-root-build check-asan check-asan-build asan \
 	install uninstall clean format lint lint-format lint-wire lint-stack lint-tidy lint-cppcheck bench FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -136,6 +136,10 @@ check-root: check-root-build
 	$(Q)V=$(V) tests/run live
 endif
 
+# In guests of other kernels; VM_TESTS=ci: a selection.
+check-vm: check-root-build
+	$(Q)V=$(V) tests/run vm
+
 check-asan: check-asan-build
 	$(Q)V=$(V) tests/run asan-unit asan-golden
 
@@ -207,7 +211,8 @@ PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libe
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
 	netbase jq python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace \
-	procps util-linux tmux chromium systemd
+	procps util-linux tmux chromium systemd \
+	qemu-system-x86 busybox-static cpio xz-utils e2fsprogs
 
 # Their daemons must not start, now or at the next boot: RUNLEVEL=1 tells invoke-rc.d, masking tells
 # systemd. A daemon that was already there is left alone.
