@@ -554,6 +554,13 @@ def socklife(*args, timeout=PATIENCE, **options):
                           stdin=subprocess.DEVNULL, timeout=timeout, **options)
 
 
+def said(stderr):
+    """What it said, without the line about a hook that this kernel cannot have: sock_send_length came with Linux 6.3."""
+    if tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups())) >= (6, 3):
+        return stderr
+    return re.sub(r"(?m)^socklife: this kernel does not take tp_btf/sock_send_length: .*\n", "", stderr)
+
+
 def in_netns(name, *cmd):
     return ["ip", "netns", "exec", name, *cmd] if name else list(cmd)
 

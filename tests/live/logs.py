@@ -53,7 +53,7 @@ class Recorder:
         _, stderr = self.process.communicate(timeout=live.PATIENCE)
         stderr = stderr.decode("utf-8", "replace")
         equal(self.process.returncode, status, "exit of record (%s)" % stderr)
-        return stderr
+        return live.said(stderr)
 
     def stop(self, number=signal.SIGTERM, status=0):
         self.process.send_signal(number)

@@ -211,7 +211,7 @@ def test_stdout_closed_early():
             break
         time.sleep(0.05)
     status = process.wait(timeout=10)
-    equal(process.stderr.read(), b"", "stderr")
+    equal(live.said(process.stderr.read().decode()), "", "stderr")
     equal(status, 0, "exit")
 
 
@@ -223,7 +223,7 @@ def test_pipe_to_head_with_cmd():
     lines = done.stdout.decode().splitlines()
     equal(len(lines), 2, "lines")
     equal(lines[1], "0", "exit")
-    equal(done.stderr, b"", "stderr")
+    equal(live.said(done.stderr.decode()), "", "stderr")
 
 
 def test_signals():

@@ -99,11 +99,19 @@ static inline void fact_process(const char *name)
 	fact("%s_pid=%d start_%d=%lu", name, getpid(), getpid(), strtoul(at + 1, NULL, 10));
 }
 
+/* How many times longer everything may take here. */
+static inline unsigned int slow(void)
+{
+	const char *times = getenv("SOCKLIFE_TEST_SLOW");
+
+	return times && atoi(times) > 0 ? atoi(times) : 1;
+}
+
 /* --- processes --- */
 
 static inline void trigger_process(const char *name)
 {
-	alarm(TRIGGER_SECONDS);
+	alarm(TRIGGER_SECONDS * slow());
 	must(prctl(PR_SET_NAME, name), "prctl");
 	fact_process(name);
 }
@@ -171,7 +179,7 @@ static inline void reap(int sig)
 /* Things stay as they are for a moment: a finding can ask the kernel who holds what. */
 static inline void settle(void)
 {
-	usleep(200 * 1000);
+	usleep(200 * 1000 * slow());
 }
 
 /* --- sockets --- */
