@@ -25,9 +25,12 @@ uint64_t host__now(void)
 	return clock_ns(CLOCK_BOOTTIME);
 }
 
+/* Never below 0, as a reading of the later clock in the first place can be: what is 0 must not become a time. */
 int64_t host__suspended(void)
 {
-	return (int64_t)(clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC));
+	uint64_t monotonic = clock_ns(CLOCK_MONOTONIC);
+
+	return (int64_t)(clock_ns(CLOCK_BOOTTIME) - monotonic);
 }
 
 int32_t host__gmtoff(bool utc)
