@@ -610,7 +610,8 @@ def trigger(name, *args, where=None, options=(), status=0, lost=(), whole=True, 
     records = parse(live)
     run = Run(records, read_facts(path), status, stderr, where)
     check_stream(records, run.facts, lost, whole)
-    equal(run.of("snapshot"), [], "snapshots under trace -- CMD")
+    if not lost:    # else what is there is looked up again
+        equal(run.of("snapshot"), [], "snapshots under trace -- CMD")
     if text and SLOW > 1:    # its capture as text: one run less of the kernel side
         done = socklife("replay", _capture)
         equal(done.returncode, 0, "exit of replay (%s)" % done.stderr.decode("utf-8", "replace").strip())
