@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <ctype.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cgroup_cache.h"
@@ -8,14 +9,17 @@
 #define CACHE_SIZE 1024 /* power of two; a collision asks again */
 
 struct cached {
+	struct cached *next; /* among the replaced */
 	uint64_t id;
-	char *path; /* NULL: the cgroup was gone */
+	bool known; /* else the cgroup was gone */
 	char container[CONTAINER_ID_LEN + 1];
+	char path[];
 };
 
 struct cgroup_cache {
 	const struct kernel *kernel;
-	struct cached entries[CACHE_SIZE];
+	struct cached *entries[CACHE_SIZE];
+	struct cached *replaced; /* a record may still have their strings */
 };
 
 struct cgroup_cache *cgroup_cache__new(const struct kernel *k)
@@ -27,14 +31,23 @@ struct cgroup_cache *cgroup_cache__new(const struct kernel *k)
 	return c;
 }
 
+void cgroup_cache__tidy(struct cgroup_cache *c)
+{
+	while (c->replaced) {
+		struct cached *e = c->replaced;
+
+		c->replaced = e->next;
+		free(e);
+	}
+}
+
 void cgroup_cache__free(struct cgroup_cache *c)
 {
-	int i;
-
 	if (!c)
 		return;
-	for (i = 0; i < CACHE_SIZE; i++)
-		free(c->entries[i].path);
+	cgroup_cache__tidy(c);
+	for (int i = 0; i < CACHE_SIZE; i++)
+		free(c->entries[i]);
 	free(c);
 }
 
@@ -60,29 +73,36 @@ int container_id__from_path(const char *path, char id[CONTAINER_ID_LEN + 1])
 	return 0;
 }
 
-static void load(struct cgroup_cache *c, struct cached *e, uint64_t id)
+static void load(struct cgroup_cache *c, struct cached **place, uint64_t id)
 {
 	char path[PATH_MAX];
 	ssize_t n = kernel__ask(c->kernel, ASK_CGROUP, &id, sizeof(id), path, sizeof(path) - 1);
+	bool known = n > 0 && (size_t)n < sizeof(path);
+	struct cached *e = calloc(1, sizeof(*e) + (known ? (size_t)n : 0) + 1);
 
-	free(e->path);
-	e->path = NULL;
-	e->container[0] = '\0';
-	e->id = id;
-	if (n <= 0 || (size_t)n >= sizeof(path))
+	if (*place) {
+		(*place)->next = c->replaced;
+		c->replaced = *place;
+	}
+	*place = e;
+	if (!e)
 		return;
-	path[n] = '\0';
-	e->path = strdup(path);
-	container_id__from_path(path, e->container);
+	e->id = id;
+	e->known = known;
+	if (!known)
+		return;
+	memcpy(e->path, path, (size_t)n);
+	container_id__from_path(e->path, e->container);
 }
 
 void cgroup_cache__find(struct cgroup_cache *c, uint64_t id, const char **path,
 			const char **container)
 {
-	struct cached *e = &c->entries[id & (CACHE_SIZE - 1)];
+	struct cached **place = &c->entries[id & (CACHE_SIZE - 1)], *e;
 
-	if (e->id != id)
-		load(c, e, id);
-	*path = e->path;
-	*container = e->container[0] ? e->container : NULL;
+	if (!*place || (*place)->id != id)
+		load(c, place, id);
+	e = *place;
+	*path = e && e->known ? e->path : NULL;
+	*container = e && e->container[0] ? e->container : NULL;
 }

@@ -12,9 +12,11 @@ struct cgroup_cache;
 
 struct cgroup_cache *cgroup_cache__new(const struct kernel *k);
 void cgroup_cache__free(struct cgroup_cache *c);
-/* Either becomes NULL where it is not known; valid until the next call. */
+/* Either becomes NULL where it is not known; valid until tidy(): a record has those of several processes. */
 void cgroup_cache__find(struct cgroup_cache *c, uint64_t id, const char **path,
 			const char **container);
+/* Between records: frees what others have taken the place of. */
+void cgroup_cache__tidy(struct cgroup_cache *c);
 
 /*
  * The container id in a cgroup path: the last run of 64 lower-case hex digits, as Docker, containerd,

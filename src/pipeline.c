@@ -475,6 +475,7 @@ void pipeline__event(struct pipeline *p, const void *data, size_t size)
 
 	if (p->capture)
 		capture__put(p->capture, CAPTURE_EVENT, data, size, NULL, 0);
+	cgroup_cache__tidy(p->cgroups);
 	if (decode__event(&e, data, size)) {
 		count_inner(p, LOST_RECORD, 1);
 		return;
@@ -546,6 +547,7 @@ void pipeline__tick(struct pipeline *p, uint64_t now_ns, int32_t gmtoff_s)
 	if (now_ns > p->now_ns)
 		p->now_ns = now_ns;
 	p->config.wall.gmtoff_s = gmtoff_s;
+	cgroup_cache__tidy(p->cgroups);
 	write_inner_losses(p);
 	detect__tick(p->detect, now_ns);
 }

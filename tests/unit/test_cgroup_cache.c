@@ -180,6 +180,22 @@ static void neighbours_do_not_mix(void **state)
 	assert_null(container);
 }
 
+/* A record has its actor's, while its owner's are looked up: the two can have one place. */
+static void both_stay_until_tidied(void **state)
+{
+	const char *path, *container, *other, *none;
+
+	kernel_state.path = "/docker/" ID;
+	cgroup_cache__find(*state, 1 << 20, &path, &container);
+	kernel_state.path = "/init.scope";
+	cgroup_cache__find(*state, 1 << 21, &other, &none);
+	assert_string_equal(path, "/docker/" ID);
+	assert_string_equal(container, ID);
+	cgroup_cache__tidy(*state);
+	assert_string_equal(other, "/init.scope");
+	assert_null(none);
+}
+
 static void a_path_as_long_as_they_get(void **state)
 {
 	const char *path, *container;
@@ -205,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_a_container, setup, teardown),
 		cmocka_unit_test_setup_teardown(gone_is_an_answer_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(neighbours_do_not_mix, setup, teardown),
+		cmocka_unit_test_setup_teardown(both_stay_until_tidied, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_path_as_long_as_they_get, setup, teardown),
 		cmocka_unit_test(freeing_nothing),
 	};
