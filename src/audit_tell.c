@@ -8,15 +8,20 @@
 #include "json.h"
 #include "log.h"
 
-#define MESSAGES_MAX 10
-#define TEXT_MAX     224
+#define MESSAGES_MAX                                                                               \
+	10 /* about lines, and as many about files: damaged gzip has bad lines before its end */
+#define TEXT_MAX 224
 
-static void say(struct audit_tell *t, const char *file, uint64_t line, const char *why)
+/* *told: how many there were of its kind. */
+static void say(struct audit_tell *t, uint64_t *told, const char *file, uint64_t line,
+		const char *why)
 {
 	struct buf b = { 0 };
 
-	if (t->messages++ >= MESSAGES_MAX)
+	if ((*told)++ >= MESSAGES_MAX) {
+		t->not_told++;
 		return;
+	}
 	if (t->on_line && *t->on_line) {
 		fputs("\r\033[K", stderr);
 		*t->on_line = false;
@@ -36,24 +41,25 @@ void audit_tell__problem(struct audit_tell *t, const struct audit_problem *p)
 	switch (p->error) {
 	case -EFBIG:
 		t->bad_lines++;
-		say(t, p->file, p->line, "longer than 16 MB, left out");
+		say(t, &t->lines, p->file, p->line, "longer than 16 MB, left out");
 		return;
 	case -EBADMSG:
-		say(t, p->file, p->line,
+		say(t, &t->files, p->file, p->line,
 		    "the gzip is damaged here, the rest of this file is left out");
 		break;
 	case -ENODATA:
-		say(t, p->file, p->line,
+		say(t, &t->files, p->file, p->line,
 		    "the gzip is cut off here, the rest of this file is left out");
 		break;
 	case -ENOMSG:
-		say(t, p->file, 0, "a directory without segments of an audit log, left out");
+		say(t, &t->files, p->file, 0,
+		    "a directory without segments of an audit log, left out");
 		break;
 	default: {
 		char why[64];
 
 		snprintf(why, sizeof(why), "cannot be read: %s", log__errno(p->error));
-		say(t, p->file, 0, why);
+		say(t, &t->files, p->file, 0, why);
 	}
 	}
 	t->bad_files++;
@@ -65,12 +71,13 @@ void audit_tell__bad_line(struct audit_tell *t, const struct audit_line *line, c
 
 	if (line->torn) {
 		t->torn++;
-		say(t, line->file, line->line, "the file ends inside this line, left out");
+		say(t, &t->lines, line->file, line->line,
+		    "the file ends inside this line, left out");
 		return;
 	}
 	t->bad_lines++;
 	snprintf(text, sizeof(text), "%s, left out", why);
-	say(t, line->file, line->line, text);
+	say(t, &t->lines, line->file, line->line, text);
 }
 
 void audit_tell__others(const struct audit_reader *r)
@@ -86,7 +93,7 @@ void audit_tell__others(const struct audit_reader *r)
 
 void audit_tell__rest(const struct audit_tell *t)
 {
-	if (t->messages > MESSAGES_MAX)
+	if (t->not_told)
 		log__warn("and %llu more that could not be read, left out",
-			  (unsigned long long)(t->messages - MESSAGES_MAX));
+			  (unsigned long long)t->not_told);
 }

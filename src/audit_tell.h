@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * audit_tell.h - what of a log could not be read, said to people: the first ten by file and line, the others
- * counted.
+ * audit_tell.h - what of a log could not be read, said to people: the first ten lines and the first ten files, the
+ * others counted.
  */
 #ifndef SOCKLIFE_AUDIT_TELL_H
 #define SOCKLIFE_AUDIT_TELL_H
@@ -9,7 +9,7 @@
 #include "audit_reader.h"
 
 struct audit_tell {
-	uint64_t messages;
+	uint64_t lines, files, not_told; /* messages */
 	uint64_t bad_lines, bad_files, torn;
 	bool *on_line; /* something stands in the terminal's last line, to be wiped; or NULL */
 };
