@@ -223,7 +223,7 @@ int cmd_replay(struct options *o)
 	static struct replay r;
 	int code;
 
-	r.path = o->operands[0];
+	r = (struct replay){ .path = o->operands[0] };
 	if (same_file(r.path, o->output)) {
 		log__error("--output: '%s' is the capture itself", o->output);
 		return EXIT_USAGE;
