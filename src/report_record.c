@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "audit_line.h"
+#include "json.h"
 #include "report_record.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -319,6 +320,24 @@ static bool take_value(const struct field *f, struct json_object *o, struct repo
 
 /* --- a line --- */
 
+/*
+ * json-c takes both inside a string: invalid UTF-8, and control characters as they are. No line of ours has
+ * them, and report --socket gives lines on as they stand.
+ */
+static bool is_clean(const char *line, size_t len)
+{
+	size_t n;
+
+	for (; len; line += n, len -= n) {
+		unsigned char c = (unsigned char)*line;
+
+		n = c < 0x80 ? c >= 0x20 : utf8__len(line, len);
+		if (!n)
+			return false;
+	}
+	return true;
+}
+
 static int parse_json(struct report_reader *p, const char *line, size_t len)
 {
 	enum json_tokener_error error;
@@ -327,7 +346,7 @@ static int parse_json(struct report_reader *p, const char *line, size_t len)
 	p->line = NULL;
 	while (len && (line[len - 1] == '\n' || line[len - 1] == '\r' || line[len - 1] == ' '))
 		len--;
-	if (memchr(line, '\0', len))
+	if (!is_clean(line, len))
 		return -EBADMSG;
 	json_tokener_reset(p->tokener);
 	p->line = json_tokener_parse_ex(p->tokener, line, (int)len);
