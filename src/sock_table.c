@@ -427,12 +427,12 @@ static void keep_options(struct entry *e, union event *ev)
 bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, struct life *life)
 {
 	struct ev_sock *s = &ev->base.sock;
-	struct entry lone = { .sock = *s,
-			      .first_ns = s->created_ns ? s->created_ns : ev->head.boot_ns };
-	struct entry *e;
+	struct entry lone, *e;
 
 	if (ev->head.type == EV_TREE || ev->head.type == EV_PROCESS)
 		return false;
+	lone = (struct entry){ .sock = *s,
+			       .first_ns = s->created_ns ? s->created_ns : ev->head.boot_ns };
 	e = find(t, s->cookie);
 	if (e && ev->head.type == EV_SNAPSHOT)
 		return false;
