@@ -44,6 +44,7 @@ UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 UNIT_TESTS := $(filter tests/unit/test_%,$(UNIT_SRCS:.c=))
 UNIT_COMMON := $(filter-out tests/unit/test_%,$(UNIT_SRCS:.c=))
 TRIGGERS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/triggers/*.c)))
+FUZZERS := $(patsubst %.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 BENCHES := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
 MANPAGES := $(wildcard man/*.[1-8])
 FORMATTED := $(wildcard bpf/*.[ch] src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
@@ -51,8 +52,9 @@ FORMATTED := $(wildcard bpf/*.[ch] src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
 Q := $(if $(filter-out 0,$(V)),,@)
 say = $(if $(filter-out 0,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
 
-.PHONY: all deps check check-root check-vm check-build check-root-build check-asan check-asan-build asan \
-	install uninstall clean format lint lint-format lint-wire lint-stack lint-tidy lint-cppcheck bench FORCE
+.PHONY: all deps check check-root check-vm check-build check-root-build check-asan check-asan-build check-asan-live asan \
+	fuzz fuzz-build fuzz-coverage install uninstall clean format lint lint-format lint-wire lint-stack lint-tidy \
+	lint-cppcheck bench FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -104,8 +106,19 @@ endef
 $(eval $(call c_rules,$(B),socklife))
 $(eval $(call c_rules,$(B)/asan,$(B)/asan/socklife,$(SANITIZE),-asan))
 
+# The same for libFuzzer, which only clang has.
+FUZZ_FLAGS = $(C_FLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link
+$(B)/fuzz/%.o: %.c $(B)/flags | $(SKELETON)
+	$(call say,CC-fuzz,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+
+$(FUZZERS): %: %.o $(B)/fuzz/tests/fuzz/fuzz.o $(filter-out $(B)/fuzz/src/main.o,$(SRCS:%.c=$(B)/fuzz/%.o))
+	$(call say,LD-fuzz,$@)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDFLAGS) $(LIBS)
+
 # The page that it has inside (.incbin, which no dependency file tells of).
-$(B)/src/report_html.o $(B)/asan/src/report_html.o: $(wildcard src/html/*)
+$(B)/src/report_html.o $(B)/asan/src/report_html.o $(B)/fuzz/src/report_html.o: $(wildcard src/html/*)
 
 # Programs of one file: they use nothing of socklife.
 $(TRIGGERS) $(BENCHES): $(B)/%: %.c $(B)/flags
@@ -142,6 +155,19 @@ check-vm: check-root-build
 
 check-asan: check-asan-build
 	$(Q)V=$(V) tests/run asan-unit asan-golden
+# As root. What it runs is in tests/run.
+check-asan-live: asan $(TRIGGERS)
+	$(Q)V=$(V) tests/run asan-live
+
+# Seconds for each target: make fuzz FUZZ_SECONDS=300
+FUZZ_SECONDS ?= 60
+fuzz-build: $(FUZZERS)
+fuzz: fuzz-build
+	$(Q)V=$(V) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
+
+fuzz-coverage:
+	$(Q)$(MAKE) B=$(B)/coverage SANITIZE='-O1 -fprofile-instr-generate -fcoverage-mapping' fuzz-build
+	$(Q)tests/fuzz/coverage $(B)/coverage/fuzz
 
 bench: socklife $(BENCHES)
 	$(Q)tests/bench/overhead
