@@ -31,7 +31,7 @@ BPF_FLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -D__TARGET_ARCH_$(ARCH) \
 	-Ivmlinux -Iinclude -Ibpf $(BPF_MULTIARCH)
 
 # Asked when first used, once: `make deps` must run where nothing is installed.
-LIBRARIES := libbpf libelf zlib libcrypto json-c ncursesw
+LIBRARIES := libbpf libelf zlib libcrypto json-c ncursesw libseccomp
 LIBS = $(eval LIBS := $$(shell pkg-config --libs $(LIBRARIES)))$(LIBS)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(LIBRARIES)))$(PKG_CFLAGS)
 BPF_MULTIARCH = $(eval BPF_MULTIARCH := \
@@ -233,7 +233,7 @@ clean:
 	$(Q)rm -rf $(B) socklife
 
 # To build; to check the sources; programs that the tests trace, and what they compare with.
-PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev libssl-dev libjson-c-dev libncurses-dev pkg-config \
+PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev libssl-dev libjson-c-dev libncurses-dev libseccomp-dev pkg-config \
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
 	netbase jq python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace \

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ask_answers.h"
+#include "diag.h"
 #include "host.h"
 
 #define WALK_SHARE    5         /* one part of so many of the time */
@@ -176,7 +177,7 @@ struct ask *ask__new(const struct ask_config *c)
 		errno = err;
 		return NULL;
 	}
-	a->diag_has_bound = -1;
+	a->diag_has_bound = c->each_socket && diag__has_bound();
 	a->walk_ns = WALK_MAX_NS;
 	a->counted_ns = host__now();
 	return a;

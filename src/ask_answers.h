@@ -15,7 +15,7 @@ struct ask {
 	char root[PATH_MAX]; /* where cgroup_fd is mounted, "/" for a detached mount */
 	int64_t walk_ns;     /* config.bounded: how long walks may still take */
 	uint64_t counted_ns; /* until when that is counted */
-	int diag_has_bound;  /* sock_diag lists TCP sockets that only bound; -1: not asked yet */
+	bool diag_has_bound; /* sock_diag lists TCP sockets that only bound */
 };
 
 typedef ssize_t answer_fn(struct ask *a, const void *question, void *answer, size_t max);

@@ -127,7 +127,7 @@ static bool sighting__holds(const struct ask *a, const struct sighting *s, bool 
 {
 	if (s->h.sock.proto != IPPROTO_TCP || s->h.sock.state != BPF_TCP_CLOSE || in_diag)
 		return true;
-	if (asked && a->diag_has_bound > 0)
+	if (asked && a->diag_has_bound)
 		return false;
 	return !s->h.sock.rport || (s->h.sock.facts & FACT_BOUND);
 }
@@ -172,8 +172,6 @@ ssize_t answer__holders(struct ask *a, const void *question, void *answer, size_
 		    a->config.each_socket(a->config.arg, search.q->port, search.q->net.inode,
 					  snapshot__found, &search);
 	asked = !netns__within(&search.q->net, diag__search, &search);
-	if (a->diag_has_bound < 0)
-		a->diag_has_bound = diag__has_bound();
 	estimated |= !asked || search.incomplete;
 	search__merge(a, &search, asked);
 	if (search.n)

@@ -23,6 +23,7 @@
 #include "ports_collect.h"
 #include "ports_past.h"
 #include "ports_print.h"
+#include "privileges.h"
 
 static int check_no_logs(const struct options *o)
 {
@@ -134,15 +135,14 @@ static void print_model(const struct options *o, const struct ports *p, uint16_t
 }
 
 static void print_now(const struct options *o, const struct ports *p, uint16_t port,
-		      uint64_t now_ns, const struct output *output)
+		      uint64_t now_ns, bool privileged, const struct output *output)
 {
 	const struct wall wall = host__wall(o->utc);
 	char user[32] = "";
 	struct start host;
-	struct ports_print c = { .wall = &wall,
-				 .now_ns = now_ns,
-				 .uid = geteuid(),
-				 .privileged = may_bind_privileged() };
+	struct ports_print c = {
+		.wall = &wall, .now_ns = now_ns, .uid = geteuid(), .privileged = privileged
+	};
 
 	host__describe(&host);
 	c.boot_id = host.boot_id;
@@ -176,10 +176,10 @@ static void print_past(const struct options *o, const struct ports *p, uint16_t 
 	print_model(o, p, port, c, output);
 }
 
-static int answer_past(const struct options *o, uint16_t port, struct past_read *r)
+static int answer_past(const struct options *o, uint16_t port, struct past_read *r,
+		       struct output *output)
 {
 	struct ports *p = ports_past__read(r, port);
-	struct output output;
 	int code;
 
 	if (!p) {
@@ -191,13 +191,9 @@ static int answer_past(const struct options *o, uint16_t port, struct past_read 
 		ports__free(p);
 		return EXIT_FAILED;
 	}
-	code = output__open(&output, o);
-	if (!code) {
-		output__begin(&output);
-		print_past(o, p, port, r, &output);
-		code = finish(&output, o);
-		output__close(&output);
-	}
+	output__begin(output);
+	print_past(o, p, port, r, output);
+	code = finish(output, o);
 	ports__free(p);
 	return code || (r->covered && !r->tell.bad_lines && !r->tell.bad_files) ? code :
 										  EXIT_FAILED;
@@ -209,11 +205,16 @@ static int ports_then(struct options *o, uint16_t port)
 			       .filter = &o->sockets,
 			       .logs = o->operands,
 			       .n_logs = (size_t)o->n_operands };
-	int code;
+	struct output output;
+	int code = output__open(&output, o);
 
+	if (code)
+		return code;
 	signal(SIGPIPE, SIG_IGN);
-	code = answer_past(o, port, &r);
+	privileges__drop(PRIVILEGES_OFFLINE, privileges__to_read(r.logs, r.n_logs));
+	code = answer_past(o, port, &r, &output);
 	past_read__free(&r);
+	output__close(&output);
 	return code;
 }
 
@@ -221,6 +222,7 @@ static int ports_now(struct options *o, uint16_t port)
 {
 	struct ports_config config = { .filter = &o->sockets, .port = port };
 	struct tracer_error why = { 0 };
+	const bool privileged = may_bind_privileged(); /* while it still has what it came with */
 	uint64_t now_ns = host__now();
 	struct output output;
 	struct ports *p;
@@ -239,7 +241,7 @@ static int ports_now(struct options *o, uint16_t port)
 		if (p->incomplete || p->diag_incomplete)
 			log__warn("out of memory: not all sockets are shown");
 		output__begin(&output);
-		print_now(o, p, config.port, now_ns, &output);
+		print_now(o, p, config.port, now_ns, privileged, &output);
 		code = finish(&output, o);
 	}
 	ports__free(p);

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "output.h"
 #include "pipeline.h"
+#include "privileges.h"
 
 struct replay {
 	const char *path;
@@ -238,6 +239,7 @@ int cmd_replay(struct options *o)
 	code = output__open(&r.output, o);
 	if (!code) {
 		output__begin(&r.output);
+		privileges__drop(PRIVILEGES_OFFLINE, 0);
 		code = report(&r, run(&r, o));
 		pipeline__free(r.pipeline);
 		output__close(&r.output);

@@ -4,6 +4,7 @@
  * what could not be read, and prints.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "audit_tell.h"
 #include "command.h"
 #include "log.h"
+#include "privileges.h"
 #include "report.h"
 #include "report_life.h"
 
@@ -25,6 +27,7 @@ struct job {
 	struct report_reader *parser;
 	struct report report;
 	struct report_life *life; /* --socket, else NULL */
+	int html;                 /* --html, else -1 */
 	const char *file;         /* that the last line was in */
 	struct audit_tell tell;
 	uint64_t lines;
@@ -175,7 +178,6 @@ static int print(struct job *j)
 
 static int answer(struct job *j)
 {
-	const char *html = j->options->report.html;
 	int code, err;
 
 	if (!j->report.records) {
@@ -183,10 +185,14 @@ static int answer(struct job *j)
 		return EXIT_FAILED;
 	}
 	code = print(j);
-	if (!code && html && !j->life) {
-		err = report_html__write(&j->report, html);
+	if (!code && j->html >= 0) {
+		err = report_html__write(&j->report, j->html);
+		if (close(j->html) && !err)
+			err = -errno;
+		j->html = -1;
 		if (err)
-			log__error("--html: '%s' cannot be written: %s", html, log__errno(err));
+			log__error("--html: '%s' cannot be written: %s", j->options->report.html,
+				   log__errno(err));
 		code = err ? EXIT_OUTPUT : EXIT_FINE;
 	}
 	if (!code && j->life && !report_life__found(j->life)) {
@@ -208,8 +214,24 @@ static int run(struct job *j)
 		return EXIT_FAILED;
 	}
 	audit_tell__others(j->reader);
+	privileges__drop(PRIVILEGES_OFFLINE,
+			 privileges__to_read(o->operands, (size_t)o->n_operands));
 	read_all(j);
 	return answer(j);
+}
+
+/* Emptied only when there is something to write. */
+static int open_html(struct job *j)
+{
+	const char *path = j->options->report.html;
+
+	if (!path)
+		return EXIT_FINE;
+	j->html = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	if (j->html >= 0)
+		return EXIT_FINE;
+	log__error("--html: '%s' cannot be written: %s", path, log__errno(errno));
+	return EXIT_OUTPUT;
 }
 
 int cmd_report(struct options *o)
@@ -226,10 +248,15 @@ int cmd_report(struct options *o)
 		return EXIT_USAGE;
 	}
 	j = (struct job){ .options = o,
+			  .html = -1,
 			  .progress = isatty(STDERR_FILENO) && getenv("TERM"),
 			  .tell.on_line = &j.shown,
 			  .started_ns = now_ns() };
-	code = run(&j);
+	code = open_html(&j);
+	if (!code)
+		code = run(&j);
+	if (j.html >= 0)
+		close(j.html);
 	report_life__free(j.life);
 	report_reader__free(j.parser);
 	audit_reader__free(j.reader);

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "live.h"
 #include "log.h"
+#include "privileges.h"
 #include "top/screen.h"
 #include "top/terminal.h"
 
@@ -72,6 +73,7 @@ static int run(struct top *t, const struct options *o)
 	if (!t->live)
 		return code;
 	code = open_screen(t, o);
+	privileges__drop_thread(PRIVILEGES_LIVE, 0);
 	if (!code)
 		code = live__run(t->live);
 	top_screen__close(t->screen);

@@ -13,6 +13,7 @@
 #include "audit_reader.h"
 #include "command.h"
 #include "log.h"
+#include "privileges.h"
 #include "verify.h"
 
 struct job {
@@ -356,7 +357,12 @@ int cmd_verify(struct options *o)
 		return code;
 	if (o->head && seal__unhex(j.head, o->head))
 		j.config.head = j.head;
-	code = read_key(&j) ? EXIT_FAILED : run(&j);
+	code = read_key(&j) ? EXIT_FAILED : 0;
+	if (!code) {
+		privileges__drop(PRIVILEGES_OFFLINE,
+				 privileges__to_read(o->operands, (size_t)o->n_operands));
+		code = run(&j);
+	}
 	verify__free(j.verify);
 	audit_reader__free(j.reader);
 	free(j.dir);

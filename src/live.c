@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "log.h"
 #include "notify.h"
 #include "pipeline.h"
+#include "privileges.h"
 #include "resync.h"
 #include "sock_table.h"
 #include "tracer.h"
@@ -240,6 +242,23 @@ static int open_loop(struct live *l)
 	return err ? err : watch(l, l->clock, WATCH_CLOCK, 0);
 }
 
+/*
+ * Before the first record is read, and any thread is made but top's, which give up their own share. Not before the
+ * command is started: it has what the caller has.
+ */
+static void drop_privileges(const struct live *l)
+{
+	uint64_t more = 0;
+
+	if (l->options->command)
+		more |= PRIVILEGE(CAP_KILL); /* --user, and what is set-user-id */
+	if (l->screen)
+		more |= PRIVILEGE(CAP_SYS_NICE); /* until it has a thread that goes first */
+	if (l->log)
+		more |= privileges__to_write(l->options->log.dir);
+	privileges__drop(l->log ? PRIVILEGES_RECORD : PRIVILEGES_LIVE, more);
+}
+
 struct live *live__open(const struct live_config *c, int *exit_code)
 {
 	const struct options *o = c->options;
@@ -282,6 +301,8 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 		log__error("the pipeline cannot be made: %s", log__errno(err));
 		goto fail;
 	}
+	if (!o->command)
+		drop_privileges(l);
 	return l;
 fail:
 	live__free(l);
@@ -597,8 +618,10 @@ int live__run(struct live *l)
 	flush(l);
 	if (l->log && !l->ended)
 		notify__send("READY=1");
-	if (o->command)
+	if (o->command) {
 		code = start_command(l);
+		drop_privileges(l);
+	}
 	while (!code && !l->ended)
 		step(l);
 	if (code) {

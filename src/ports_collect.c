@@ -19,6 +19,7 @@
 #include "cgroup_cache.h"
 #include "log.h"
 #include "netns.h"
+#include "privileges.h"
 
 /* --- namespaces: settings, and sockets as sock_diag lists them --- */
 
@@ -78,6 +79,7 @@ static void found_netns(void *arg, const struct netns_ref *ref, const char *name
 
 static void *look_into_all(void *arg)
 {
+	privileges__drop_thread(PRIVILEGES_LIVE, 0);
 	netns__each(found_netns, arg);
 	return NULL;
 }
@@ -198,6 +200,7 @@ static int read_all(struct ports *p, struct tracer *t, struct visit *v, struct t
 	}
 	err = tracer__start(t, why);
 	if (!err) {
+		privileges__drop(PRIVILEGES_LIVE, 0);
 		err = tracer__snapshot(t, SNAPSHOT_PORTS, 0, 0, found_holder, p);
 		if (err)
 			snprintf(why->text, sizeof(why->text), "the sockets cannot be read: %s",
@@ -207,16 +210,13 @@ static int read_all(struct ports *p, struct tracer *t, struct visit *v, struct t
 	return err ? err : -joined;
 }
 
-static int collect(struct ports *p, const struct ports_config *c, struct tracer *t,
+static int collect(struct ports *p, const struct ports_config *c, struct tracer *t, int root,
 		   struct tracer_error *why)
 {
-	const int cgroup_fd = cgroup__open_root(); /* paths are left out where there is none */
-	const struct ask_config config = { .cgroup_fd = cgroup_fd < 0 ? -1 : cgroup_fd };
+	const struct ask_config config = { .cgroup_fd = root < 0 ? -1 : root };
 	struct visit v = { .ports = p, .port = c->port, .ask = ask__new(&config) };
 	int err = v.ask ? 0 : -ENOMEM;
 
-	if (cgroup_fd >= 0)
-		close(cgroup_fd);
 	if (!err)
 		err = read_all(p, t, &v, why);
 	if (!err) {
@@ -232,20 +232,17 @@ static int collect(struct ports *p, const struct ports_config *c, struct tracer 
 	return err;
 }
 
-static int select_socks(struct ports *p, const struct ports_config *c, struct tracer_error *why)
+/* `root` is the cgroup hierarchy's, where the filter needs it. */
+static int select_socks(struct ports *p, const struct ports_config *c, int root,
+			struct tracer_error *why)
 {
 	static uint64_t ids[FILTER_SET_MAX];
 	const char *missing = "";
 	ssize_t n = 0;
-	int root;
 
-	if (c->filter->on & FILTER_CGROUP) {
-		root = cgroup__open_root();
+	if (c->filter->on & FILTER_CGROUP)
 		n = root < 0 ? root :
 			       cgroup__filter_ids(root, c->filter, ids, FILTER_SET_MAX, &missing);
-		if (root >= 0)
-			close(root);
-	}
 	if (n < 0) {
 		snprintf(why->text, sizeof(why->text),
 			 "--cgroup: '%s' is not in the cgroup2 hierarchy (%s)", missing,
@@ -263,15 +260,18 @@ struct ports *ports__collect(const struct ports_config *c, struct tracer_error *
 					      .tcp_options = c->port != 0 };
 	struct tracer *t = tracer__open(&config, why);
 	struct ports *p;
-	int err;
+	int err, root;
 
 	if (!t)
 		return NULL;
+	root = cgroup__open_root(); /* paths are left out where there is none */
 	snprintf(why->text, sizeof(why->text), "out of memory");
 	p = ports__new();
-	err = p ? collect(p, c, t, why) : -ENOMEM;
+	err = p ? collect(p, c, t, root, why) : -ENOMEM;
 	if (!err)
-		err = select_socks(p, c, why);
+		err = select_socks(p, c, root, why);
+	if (root >= 0)
+		close(root);
 	tracer__free(t);
 	if (!err)
 		return p;

@@ -157,7 +157,7 @@ const char *report__service(const char *proto, unsigned int port);
 
 void report_text__write(struct report *r, struct buf *b);
 void report_json__write(struct report *r, struct buf *b, bool page);
-/* 0 or -errno */
-int report_html__write(struct report *r, const char *path);
+/* In place of what is in the file. 0 or -errno. */
+int report_html__write(struct report *r, int fd);
 
 #endif

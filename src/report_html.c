@@ -4,10 +4,10 @@
  * places. The assembler puts the three files into the program, so the page can be edited as what it is.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "report.h"
 
@@ -60,11 +60,12 @@ static void put_page(struct buf *b, const struct buf *json)
 	buf__str(b, at);
 }
 
-static int write_file(const char *path, const struct buf *b)
+static int write_file(int fd, const struct buf *b)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640), err = 0;
+	struct stat st;
+	int err = 0;
 
-	if (fd < 0)
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && ftruncate(fd, 0))
 		return -errno;
 	for (size_t at = 0; at < b->len && !err;) {
 		ssize_t n = write(fd, b->data + at, b->len - at);
@@ -74,12 +75,10 @@ static int write_file(const char *path, const struct buf *b)
 		else if (n < 0 && errno != EINTR)
 			err = -errno;
 	}
-	if (close(fd) && !err)
-		err = -errno;
 	return err;
 }
 
-int report_html__write(struct report *r, const char *path)
+int report_html__write(struct report *r, int fd)
 {
 	struct buf json = { 0 }, page = { 0 };
 	int err = -ENOMEM;
@@ -88,7 +87,7 @@ int report_html__write(struct report *r, const char *path)
 	if (!json.failed)
 		put_page(&page, &json);
 	if (!json.failed && !page.failed)
-		err = write_file(path, &page);
+		err = write_file(fd, &page);
 	buf__free(&json);
 	buf__free(&page);
 	return err;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "privileges.h"
 #include "top/frame.h"
 #include "top/terminal.h"
 #include "top/view.h"
@@ -209,6 +210,7 @@ static void *run(void *arg)
 	struct top_screen *s = arg;
 
 	go_first();
+	privileges__drop_thread(PRIVILEGES_LIVE, 0);
 	fit(s);
 	take(s);
 	paint(s);

@@ -16,6 +16,7 @@
 #include "host.h"
 #include "netns.h"
 #include "ports.h"
+#include "privileges.h"
 #include "top/frame.h"
 #include "tracer.h"
 
@@ -326,6 +327,7 @@ static void *run(void *arg)
 	enum top_walk_kind kind = WALK_NOTHING;
 	uint64_t next_ns = 0, began_ns, cost_ns;
 
+	privileges__drop_thread(PRIVILEGES_LIVE, 0);
 	while (sleep_until(w, next_ns, &kind)) {
 		began_ns = host__now();
 		find_places(w);
