@@ -9,6 +9,7 @@
 #include "json.h"
 #include "log.h"
 #include "output.h"
+#include "privileges.h"
 #include "tracer.h"
 
 struct check {
@@ -80,6 +81,33 @@ static void begin(struct check *c, const struct start *host)
 	put(c, line);
 }
 
+static void report_privilege(void *arg, const struct privilege_status *s)
+{
+	struct check *c = arg;
+	char line[512];
+
+	c->missing_optional += !s->works;
+	if (c->options->json)
+		snprintf(line, sizeof(line),
+			 "%s{\"capability\":\"%s\",\"works\":%s,\"without\":\"%s\"}",
+			 c->first ? "" : ",", s->name, s->works ? "true" : "false", s->without);
+	else
+		snprintf(line, sizeof(line), "%-32s %-10s %-8s%s%s\n", s->name, "capability",
+			 s->works ? "works" : "missing",
+			 s->works ? "" : "EPERM: without it no telling ",
+			 s->works ? "" : s->without);
+	c->first = false;
+	put(c, line);
+}
+
+static void report_privileges(struct check *c)
+{
+	if (c->options->json)
+		put(c, "],\"capabilities\":[");
+	c->first = true;
+	privileges__optional(report_privilege, c);
+}
+
 static void end(struct check *c)
 {
 	char line[256];
@@ -115,6 +143,7 @@ int cmd_check(struct options *o)
 		log__error("%s", why.text);
 		code = EXIT_CANNOT_RUN;
 	} else {
+		report_privileges(&c);
 		end(&c);
 		code = c.missing_required ? EXIT_CANNOT_RUN : EXIT_FINE;
 		if (out__flush(c.out))

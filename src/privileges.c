@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -80,6 +81,61 @@ static bool without(bool (*look)(const void *arg), const void *arg, bool otherwi
 	result = look(arg);
 	caps__set(&have);
 	return result;
+}
+
+/* SYS_ADMIN stands for each of these where BPF is concerned (bpf_capable and the like). */
+static const struct {
+	int cap;
+	const char *name;
+} to_load[] = {
+	{ CAP_BPF, "CAP_BPF" },
+	{ CAP_PERFMON, "CAP_PERFMON" },
+	{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
+};
+
+static const struct {
+	int cap;
+	const char *name, *without;
+} optional[] = {
+	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
+	  "sock_diag of other network namespaces (evidence there is estimated)" },
+	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
+	  "sock_diag of network namespaces that have no name in /run/netns and others' processes" },
+	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH",
+	  "the cgroup, unit and container of a process" },
+};
+
+static bool caps__has(const struct caps *c, int cap)
+{
+	return c->data[cap / 32].effective & 1u << cap % 32;
+}
+
+void privileges__missing(char *text, size_t size)
+{
+	size_t i, n = 0;
+	struct caps c;
+
+	*text = '\0';
+	if (caps__get(&c) || caps__has(&c, CAP_SYS_ADMIN))
+		return; /* else the kernel will say it itself */
+	for (i = 0; i < sizeof(to_load) / sizeof(to_load[0]) && n < size; i++)
+		if (!caps__has(&c, to_load[i].cap))
+			n += (size_t)snprintf(text + n, size - n, "%s%s", n ? ", " : "",
+					      to_load[i].name);
+}
+
+void privileges__optional(void (*report)(void *arg, const struct privilege_status *s), void *arg)
+{
+	struct caps c;
+	size_t i;
+
+	for (i = 0; !caps__get(&c) && i < sizeof(optional) / sizeof(optional[0]); i++) {
+		const struct privilege_status s = { .name = optional[i].name,
+						    .without = optional[i].without,
+						    .works = caps__has(&c, optional[i].cap) };
+
+		report(arg, &s);
+	}
 }
 
 struct paths {

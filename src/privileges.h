@@ -28,6 +28,17 @@ void privileges__drop(enum privileges p, uint64_t more);
 /* Of the calling thread alone: the same capabilities. For one that was made before. */
 void privileges__drop_thread(enum privileges p, uint64_t more);
 
+/* The names of the capabilities that are missing to load and attach, in `text`, "" for none. */
+void privileges__missing(char *text, size_t size);
+
+/* For `check`: each that it can do without. */
+struct privilege_status {
+	const char *name;
+	const char *without; /* what is lost without it */
+	bool works;
+};
+void privileges__optional(void (*report)(void *arg, const struct privilege_status *s), void *arg);
+
 /*
  * For `more`: what must be kept so that these can be read, and the files in those that are directories. 0 where
  * their modes allow it without. NULLs and "-" are left out.

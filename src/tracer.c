@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <bpf/btf.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "cgroup.h"
 #include "hooks.h"
 #include "log.h"
+#include "privileges.h"
 #include "tracer_parts.h"
 
 /* libbpf's first complaint, and the verifier's reason where it is the verifier's: more than an errno. */
@@ -50,26 +50,16 @@ static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list arg
 	return 0;
 }
 
-static bool has_capability(const struct __user_cap_data_struct *data, int cap)
-{
-	return data[cap / 32].effective & (1u << (cap % 32));
-}
-
 static int check_privileges(struct tracer_error *why)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { 0 };
+	char missing[128];
 
-	if (syscall(SYS_capget, &head, data))
-		return 0; /* the kernel will say it itself */
-	if (has_capability(data, CAP_SYS_ADMIN))
-		return 0;
-	if (has_capability(data, CAP_BPF) && has_capability(data, CAP_PERFMON) &&
-	    has_capability(data, CAP_NET_ADMIN))
+	privileges__missing(missing, sizeof(missing));
+	if (!missing[0])
 		return 0;
 	WHY(why,
-	    "not enough privileges: run it as root "
-	    "(it needs CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_DAC_READ_SEARCH and CAP_SYS_ADMIN)");
+	    "not enough privileges: run it as root (missing: %s); socklife check says what else is of use",
+	    missing);
 	return -EPERM;
 }
 
