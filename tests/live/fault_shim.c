@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Loaded before a program (LD_PRELOAD): of the allocations from its main() on, in all threads, the one with the number
+ * FAULT_AT fails. At its end the file FAULT_TOLD gets "allocations N" and "descriptors N": those beyond stderr that
+ * are still open.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *old, size_t size);
+
+static atomic_long count;
+static long fail_at;
+static atomic_bool counting;
+static int (*real_main)(int argc, char **argv, char **env);
+static const char *told;
+
+static int fails(void)
+{
+	if (!atomic_load(&counting) || atomic_fetch_add(&count, 1) + 1 != fail_at)
+		return 0;
+	errno = ENOMEM;
+	return 1;
+}
+
+void *malloc(size_t size)
+{
+	return fails() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+	return fails() ? NULL : __libc_realloc(old, size);
+}
+
+/*
+ * libseccomp 2.5 goes round for ever when an allocation inside seccomp_load() fails. So it fails as a whole, like one
+ * allocation.
+ */
+void *seccomp_init(uint32_t otherwise)
+{
+	static void *(*real)(uint32_t otherwise);
+
+	if (fails())
+		return NULL;
+	*(void **)&real = dlsym(RTLD_NEXT, "seccomp_init");
+	atomic_store(&counting, 0);
+	return real(otherwise);
+}
+
+void seccomp_release(void *ctx)
+{
+	static void (*real)(void *ctx);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "seccomp_release");
+	real(ctx);
+	atomic_store(&counting, 1);
+}
+
+static void tell(int fd)
+{
+	char text[64];
+	int open_ones = 0, n, i;
+
+	for (i = 3; i < 4096; i++)
+		open_ones += i != fd && fcntl(i, F_GETFD) >= 0;
+	n = snprintf(text, sizeof(text), "allocations %ld\ndescriptors %d\n", atomic_load(&count),
+		     open_ones);
+	if (write(fd, text, (size_t)n) != n)
+		abort();
+}
+
+static int counted_main(int argc, char **argv, char **env)
+{
+	int fd = told ? open(told, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1, status;
+
+	/* out of the way: numbers of descriptors are the same as without */
+	if (fd >= 0) {
+		dup3(fd, 4095, O_CLOEXEC);
+		close(fd);
+	}
+	atomic_store(&counting, 1);
+	status = real_main(argc, argv, env);
+	atomic_store(&counting, 0);
+	if (fd >= 0)
+		tell(4095);
+	return status;
+}
+
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+		      void (*fini)(void), void (*rtld_fini)(void), void *end)
+{
+	int (*real)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),
+		    void (*)(void), void *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
+	real_main = main;
+	told = getenv("FAULT_TOLD");
+	if (getenv("FAULT_AT"))
+		fail_at = atol(getenv("FAULT_AT"));
+	unsetenv("LD_PRELOAD"); /* a command's allocations are its own */
+	return real(counted_main, argc, argv, init, fini, rtld_fini, end);
+}

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Every allocation and every system call that can fail, failed in turn: no crash, no hang, nothing left behind, the error
+named in one line, the exit code of the interface; and where it goes on, the same output, or a word on stderr. All of
+them with FAULTS=all; else some, about FAULTS (default 60) in each test, other ones each time.
+"""
+import collections
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+
+import live
+import logs
+from live import check, equal, netns
+
+HOW_MANY = os.environ.get("FAULTS", "60")
+AT_ONCE = 2
+HANGS = 20     # seconds, where it takes less than one
+EXITS = {0, 1, 3, 4, 5}
+ERROR = {"open": "EMFILE", "openat": "EMFILE", "read": "EIO", "pread64": "EIO", "write": "ENOSPC", "mmap": "ENOMEM",
+         "munmap": "ENOMEM", "mprotect": "ENOMEM", "mremap": "ENOMEM", "brk": "ENOMEM", "clone": "EAGAIN", "socket": "EMFILE", "bpf": "ENOMEM",
+         "perf_event_open": "EMFILE", "epoll_create1": "EMFILE", "signalfd4": "EMFILE", "timerfd_create": "EMFILE",
+         "seccomp": "ENOMEM", "futex": None, "exit": None, "exit_group": None, "rt_sigreturn": None, "execve": None,
+         "clone3": "ENOSYS", "rseq": None, "set_robust_list": None, "restart_syscall": None, "vfork": None,
+         "close": None}    # close() that fails has closed all the same
+
+
+def some(numbers):
+    """As many of them as are asked for, at random."""
+    numbers = list(numbers)
+    return numbers if HOW_MANY == "all" else sorted(random.sample(numbers, min(int(HOW_MANY), len(numbers))))
+
+
+def shim():
+    live.need("gcc")
+    if "asan" in live.SOCKLIFE:
+        raise live.Skip("the sanitizer must be loaded first")
+    path = live.new_path(".so")
+    live.sh("gcc", "-shared", "-fPIC", "-O1", "-o", path, os.path.join(live.TOP, "tests/live/fault_shim.c"), "-ldl")
+    return path
+
+
+Outcome = collections.namedtuple("Outcome", "status stdout stderr told")
+
+
+class Command:
+    """One command line of socklife, run often; `fresh` is called before each, for what the run before has left."""
+
+    def __init__(self, *args, fresh=None, same=True, stdin=None):
+        self.args, self.fresh, self.same, self.stdin = args, fresh, same, stdin
+
+    def start(self, prefix=(), env=None):
+        if self.fresh:
+            self.fresh()
+        stdin = open(self.stdin, "rb") if self.stdin else subprocess.DEVNULL
+        try:
+            return subprocess.Popen([*prefix, live.binary(), *self.args], stdin=stdin, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, env=dict(os.environ, **(env or {})),
+                                    preexec_fn=live.die_with_parent, start_new_session=True)
+        finally:
+            if self.stdin:
+                stdin.close()
+
+    def finish(self, process, what, told=None):
+        try:
+            stdout, stderr = process.communicate(timeout=HANGS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            stderr = process.communicate()[1]
+            raise AssertionError("%s: not ended after %d s (%s)" % (what, HANGS, stderr.decode("utf-8", "replace")))
+        left = subprocess.run(["ps", "-o", "args=", "-s", str(process.pid)], stdout=subprocess.PIPE, text=True).stdout
+        check(not left, "%s: processes that it left: %s", what, left)
+        return Outcome(process.returncode, stdout, stderr.decode("utf-8", "replace"), told and live.read_facts(told))
+
+    def judge(self, whole, got, what):
+        """What is wrong with this outcome of a run with a fault, as lines."""
+        lines = [line for line in got.stderr.splitlines() if line]
+        wrong = []
+        if got.status < 0 or got.status > 125 or got.status not in EXITS | {whole.status}:
+            wrong.append("exit %d" % got.status)
+        if any(not line.startswith("socklife: ") for line in lines):
+            wrong.append("stderr")
+        if got.status not in (0, whole.status) and not lines:
+            wrong.append("exit %d without a word" % got.status)
+        if got.status == whole.status and not lines and self.same and got.stdout != whole.stdout:
+            wrong.append("another output without a word")
+        return ["%s: %s: %s" % (what, ", ".join(wrong), got.stderr[-300:])] if wrong else []
+
+
+def each(jobs):
+    """Runs [(start, finish)] some at once; the lines of all."""
+    running, wrong = [], []
+    for start, finish in jobs:
+        running.append((start(), finish))
+        if len(running) == AT_ONCE:
+            process, end = running.pop(0)
+            wrong += end(process)
+    for process, end in running:
+        wrong += end(process)
+    check(not wrong, "%d faults:\n%s", len(wrong), "\n".join(wrong[:40]))
+
+
+def allocations(command, at_once=True):
+    library = shim()
+
+    def env(number, told):
+        return {"LD_PRELOAD": library, "FAULT_AT": str(number), "FAULT_TOLD": told}
+
+    path = live.new_path(".told")
+    whole = command.finish(command.start(env=env(0, path)), "without a fault", path)
+    told = dict(line.split(" ") for line in open(path).read().splitlines())
+    count = int(told["allocations"])
+    print("%d allocations of %r" % (count, command.args))
+    check(count > 10, "nothing is counted")
+
+    def job(number):
+        path = live.new_path(".told")
+
+        def finish(process):
+            what = "allocation %d of %d of %r" % (number, count, command.args)
+            got = command.finish(process, what)
+            wrong = command.judge(whole, got, what)
+            if os.path.exists(path):
+                text = open(path).read()
+                if text and "descriptors %s\n" % told["descriptors"] not in text:
+                    wrong.append("%s: descriptors are left: %s, not %s" % (what, text.split(), told["descriptors"]))
+                os.unlink(path)
+            return wrong
+
+        return lambda: command.start(env=env(number, path)), finish
+
+    each(map(job, some(range(1, count + 1))))
+
+
+CALL = re.compile(r"^(?:\d+ +)?([a-z_0-9]+)\(")
+
+
+def calls_of(command):
+    """[(name, number)] of its system calls from main() on; the first fcntl() is there."""
+    path = live.new_path(".strace")
+    whole = command.finish(command.start(["strace", "-f", "-o", path]), "without a fault")
+    before, seen, begun = collections.Counter(), [], False
+    with open(path, encoding="utf-8", errors="replace") as f:
+        for line in f:
+            match = CALL.match(line)
+            if not match:
+                continue
+            begun = begun or match[1] == "fcntl"
+            before[match[1]] += 1
+            if begun and ERROR.get(match[1], "") is not None:
+                seen.append((match[1], before[match[1]]))
+    check(begun, "no system calls of main()")
+    return whole, seen
+
+
+def system_calls(command, chosen=None):
+    live.need("strace")
+    if "asan" in live.SOCKLIFE:
+        raise live.Skip("the leak checker cannot work beside strace")
+    whole, calls = calls_of(command)
+    calls = [c for c in calls if not chosen or c[0] in chosen]
+    print("%d system calls of %r" % (len(calls), command.args))
+
+    def job(call):
+        name, number = call
+        error = ERROR.get(name, "EIO")
+        prefix = ["strace", "-f", "-o", "/dev/null", "-e", "trace=" + name, "-e",
+                  "inject=%s:error=%s:when=%d" % (name, error, number)]
+
+        def finish(process):
+            what = "%s %d with %s of %r" % (name, number, error, command.args)
+            return command.judge(whole, command.finish(process, what), what)
+
+        return lambda: command.start(prefix), finish
+
+    each(map(job, some(calls)))
+
+
+# --- commands that read files ---
+
+def small_log():
+    path = os.path.join(live.tmp(), "log")
+    with netns() as where, logs.Recorder(path, "--netns", "/run/netns/%s" % where) as recorder:
+        logs.flood(2, where)
+        recorder.process.send_signal(signal.SIGHUP)
+        live.wait_for(lambda: any(p.endswith(".gz") for _, p in logs.segments(path)), "a packed segment")
+        live.run_alone("bind_in_use", "127.0.0.1", "127.0.0.1", prefix=live.in_netns(where))
+        recorder.stop()
+    return path
+
+
+def offline():
+    log, html = small_log(), live.new_path(".html")
+    keys = live.new_path(".keys")
+    capture = os.path.join(live.TOP, "tests/golden/bind_in_use.cap")
+    sock = next(r["sock"] for r in logs.Log(log).of("listen"))
+    return [Command("replay", capture), Command("replay", "--json", capture), Command("verify", log),
+            Command("verify", "--json", log), Command("report", log), Command("report", "--json", log),
+            Command("report", "--html", html, log), Command("report", "--socket", sock, log),
+            Command("ports", "--at", "-1s", "--json", log),
+            Command("keygen", keys, fresh=lambda: shutil.rmtree(keys, ignore_errors=True)),
+            Command("help", "report"), Command("version")]
+
+
+def test_offline_allocations():
+    for command in offline():
+        allocations(command)
+
+
+def test_offline_calls():
+    for command in offline():
+        system_calls(command)
+
+
+test_offline_allocations.limit = test_offline_calls.limit = 7200 if HOW_MANY == "all" else 240
