@@ -68,8 +68,12 @@ int main(int argc, char **argv)
 {
 	int status, err;
 
-	if (fill_standard_fds())
+	err = fill_standard_fds();
+	if (err) {
+		log__error("a standard descriptor that is closed cannot be filled: %s",
+			   log__errno(err));
 		return EXIT_FAILED;
+	}
 	status = run(argc, argv);
 	err = fflush(stdout) ? errno : 0;
 	if (!err && ferror(stdout))

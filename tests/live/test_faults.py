@@ -21,11 +21,13 @@ AT_ONCE = 2
 HANGS = 20     # seconds, where it takes less than one
 EXITS = {0, 1, 3, 4, 5}
 ERROR = {"open": "EMFILE", "openat": "EMFILE", "read": "EIO", "pread64": "EIO", "write": "ENOSPC", "mmap": "ENOMEM",
-         "munmap": "ENOMEM", "mprotect": "ENOMEM", "mremap": "ENOMEM", "brk": "ENOMEM", "clone": "EAGAIN", "socket": "EMFILE", "bpf": "ENOMEM",
+         "munmap": "ENOMEM", "mprotect": "ENOMEM", "mremap": "ENOMEM", "brk": None, "getpid": None, "gettid": None, "getuid": None, "geteuid": None, "getrandom": None, "clone": "EAGAIN", "socket": "EMFILE", "bpf": "ENOMEM",
          "perf_event_open": "EMFILE", "epoll_create1": "EMFILE", "signalfd4": "EMFILE", "timerfd_create": "EMFILE",
          "seccomp": "ENOMEM", "futex": None, "exit": None, "exit_group": None, "rt_sigreturn": None, "execve": None,
          "clone3": "ENOSYS", "rseq": None, "set_robust_list": None, "restart_syscall": None, "vfork": None,
-         "close": None}    # close() that fails has closed all the same
+         "close": None}
+# Not: what cannot fail, or of which strace makes what the kernel does not (brk() returns no error); close() that fails
+# has closed all the same; and at getrandom() json-c says a line of its own.
 
 
 def some(numbers):
@@ -75,7 +77,7 @@ class Command:
         check(not left, "%s: processes that it left: %s", what, left)
         return Outcome(process.returncode, stdout, stderr.decode("utf-8", "replace"), told and live.read_facts(told))
 
-    def judge(self, whole, got, what):
+    def judge(self, whole, got, what, same=True):
         """What is wrong with this outcome of a run with a fault, as lines."""
         lines = [line for line in got.stderr.splitlines() if line]
         wrong = []
@@ -85,17 +87,17 @@ class Command:
             wrong.append("stderr")
         if got.status not in (0, whole.status) and not lines:
             wrong.append("exit %d without a word" % got.status)
-        if got.status == whole.status and not lines and self.same and got.stdout != whole.stdout:
+        if got.status == whole.status and not lines and same and self.same and got.stdout != whole.stdout:
             wrong.append("another output without a word")
         return ["%s: %s: %s" % (what, ", ".join(wrong), got.stderr[-300:])] if wrong else []
 
 
-def each(jobs):
+def each(command, jobs):
     """Runs [(start, finish)] some at once; the lines of all."""
     running, wrong = [], []
     for start, finish in jobs:
         running.append((start(), finish))
-        if len(running) == AT_ONCE:
+        if command.fresh or len(running) == AT_ONCE:
             process, end = running.pop(0)
             wrong += end(process)
     for process, end in running:
@@ -103,7 +105,7 @@ def each(jobs):
     check(not wrong, "%d faults:\n%s", len(wrong), "\n".join(wrong[:40]))
 
 
-def allocations(command, at_once=True):
+def allocations(command):
     library = shim()
 
     def env(number, told):
@@ -114,7 +116,7 @@ def allocations(command, at_once=True):
     told = dict(line.split(" ") for line in open(path).read().splitlines())
     count = int(told["allocations"])
     print("%d allocations of %r" % (count, command.args))
-    check(count > 10, "nothing is counted")
+    check(count > 0, "nothing is counted")
 
     def job(number):
         path = live.new_path(".told")
@@ -122,7 +124,8 @@ def allocations(command, at_once=True):
         def finish(process):
             what = "allocation %d of %d of %r" % (number, count, command.args)
             got = command.finish(process, what)
-            wrong = command.judge(whole, got, what)
+            # a detail is left out where there is no memory for it
+            wrong = command.judge(whole, got, what, same=False)
             if os.path.exists(path):
                 text = open(path).read()
                 if text and "descriptors %s\n" % told["descriptors"] not in text:
@@ -132,7 +135,7 @@ def allocations(command, at_once=True):
 
         return lambda: command.start(env=env(number, path)), finish
 
-    each(map(job, some(range(1, count + 1))))
+    each(command, map(job, some(range(1, count + 1))))
 
 
 CALL = re.compile(r"^(?:\d+ +)?([a-z_0-9]+)\(")
@@ -176,7 +179,7 @@ def system_calls(command, chosen=None):
 
         return lambda: command.start(prefix), finish
 
-    each(map(job, some(calls)))
+    each(command, map(job, some(calls)))
 
 
 # --- commands that read files ---
@@ -196,23 +199,35 @@ def offline():
     log, html = small_log(), live.new_path(".html")
     keys = live.new_path(".keys")
     capture = os.path.join(live.TOP, "tests/golden/bind_in_use.cap")
-    sock = next(r["sock"] for r in logs.Log(log).of("listen"))
+    records = logs.Log(log)
+    sock = next(r["sock"] for r in records.of("listen"))
+    moment = records.records[-1]["ts"]
     return [Command("replay", capture), Command("replay", "--json", capture), Command("verify", log),
             Command("verify", "--json", log), Command("report", log), Command("report", "--json", log),
             Command("report", "--html", html, log), Command("report", "--socket", sock, log),
-            Command("ports", "--at", "-1s", "--json", log),
+            Command("ports", "--at", moment, "--json", log),
             Command("keygen", keys, fresh=lambda: shutil.rmtree(keys, ignore_errors=True)),
             Command("help", "report"), Command("version")]
 
 
 def test_offline_allocations():
+    wrong = []
     for command in offline():
-        allocations(command)
+        try:
+            allocations(command)
+        except AssertionError as error:
+            wrong.append(str(error))
+    check(not wrong, "%s", "\n".join(wrong))
 
 
 def test_offline_calls():
+    wrong = []
     for command in offline():
-        system_calls(command)
+        try:
+            system_calls(command)
+        except AssertionError as error:
+            wrong.append(str(error))
+    check(not wrong, "%s", "\n".join(wrong))
 
 
 test_offline_allocations.limit = test_offline_calls.limit = 7200 if HOW_MANY == "all" else 240
