@@ -43,11 +43,11 @@ static uint64_t first_ns(struct reading *g, size_t i)
 
 /*
  * The last file that begins early enough, by halving: a log of years has thousands. One that cannot be read
- * counts as the one before it. The first, where none is early enough.
+ * counts as the last one before it that can. The first, where none is early enough.
  */
 static size_t begin_at(struct reading *g, uint64_t from_ns)
 {
-	size_t low = 0, high = audit_reader__files(g->reader);
+	size_t low = 0, high = audit_reader__files(g->reader), begin = 0;
 
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2, at = middle;
@@ -55,12 +55,15 @@ static size_t begin_at(struct reading *g, uint64_t from_ns)
 
 		while (at > low && !(ns = first_ns(g, at)))
 			at--;
-		if (at == low || ns <= from_ns)
-			low = middle;
-		else
+		if (at != low && ns > from_ns) {
 			high = at;
+			continue;
+		}
+		if (at != low)
+			begin = at;
+		low = middle;
 	}
-	return low;
+	return begin;
 }
 
 /* --- what stands around the moment --- */

@@ -5,6 +5,7 @@ named in one line, the exit code of the interface; and where it goes on, the sam
 them with FAULTS=all; else some, about FAULTS (default 60) in each test, other ones each time.
 """
 import collections
+import contextlib
 import os
 import random
 import re
@@ -20,6 +21,7 @@ HOW_MANY = os.environ.get("FAULTS", "60")
 AT_ONCE = 2
 HANGS = 20     # seconds, where it takes less than one
 EXITS = {0, 1, 3, 4, 5}
+EXITS_OF_COMMAND = {0, 125, 126, 127}
 ERROR = {"open": "EMFILE", "openat": "EMFILE", "read": "EIO", "pread64": "EIO", "write": "ENOSPC", "mmap": "ENOMEM",
          "munmap": "ENOMEM", "mprotect": "ENOMEM", "mremap": "ENOMEM", "brk": None, "getpid": None, "gettid": None, "getuid": None, "geteuid": None, "getrandom": None, "clone": "EAGAIN", "socket": "EMFILE", "bpf": "ENOMEM",
          "perf_event_open": "EMFILE", "epoll_create1": "EMFILE", "signalfd4": "EMFILE", "timerfd_create": "EMFILE",
@@ -51,22 +53,30 @@ Outcome = collections.namedtuple("Outcome", "status stdout stderr told")
 class Command:
     """One command line of socklife, run often; `fresh` is called before each, for what the run before has left."""
 
-    def __init__(self, *args, fresh=None, same=True, stdin=None):
-        self.args, self.fresh, self.same, self.stdin = args, fresh, same, stdin
+    def __init__(self, *args, fresh=None, same=True, stop=0):
+        self.args, self.fresh, self.same, self.stop = args, fresh, same, stop    # stop: SIGTERM after so many seconds
 
     def start(self, prefix=(), env=None):
         if self.fresh:
             self.fresh()
-        stdin = open(self.stdin, "rb") if self.stdin else subprocess.DEVNULL
-        try:
-            return subprocess.Popen([*prefix, live.binary(), *self.args], stdin=stdin, stdout=subprocess.PIPE,
-                                    stderr=subprocess.PIPE, env=dict(os.environ, **(env or {})),
-                                    preexec_fn=live.die_with_parent, start_new_session=True)
-        finally:
-            if self.stdin:
-                stdin.close()
+        return subprocess.Popen([*prefix, live.binary(), *self.args], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, **(env or {})),
+                                preexec_fn=live.die_with_parent, start_new_session=True)
+
+    def terminate(self, process):
+        """It, or that which strace has started."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(self.stop)
+        with contextlib.suppress(OSError):
+            with open("/proc/%d/task/%d/children" % (process.pid, process.pid)) as f:
+                children = f.read().split()
+            is_strace = os.readlink("/proc/%d/exe" % process.pid).endswith("strace")
+            for pid in map(int, children if is_strace else [process.pid]):
+                os.kill(pid, signal.SIGTERM)
 
     def finish(self, process, what, told=None):
+        if self.stop:
+            self.terminate(process)
         try:
             stdout, stderr = process.communicate(timeout=HANGS)
         except subprocess.TimeoutExpired:
@@ -81,7 +91,7 @@ class Command:
         """What is wrong with this outcome of a run with a fault, as lines."""
         lines = [line for line in got.stderr.splitlines() if line]
         wrong = []
-        if got.status < 0 or got.status > 125 or got.status not in EXITS | {whole.status}:
+        if got.status < 0 or got.status > 125 or got.status not in (EXITS_OF_COMMAND if "--" in self.args else EXITS):
             wrong.append("exit %d" % got.status)
         if any(not line.startswith("socklife: ") for line in lines):
             wrong.append("stderr")
@@ -210,24 +220,41 @@ def offline():
             Command("help", "report"), Command("version")]
 
 
-def test_offline_allocations():
+def each_of(commands, fail):
     wrong = []
-    for command in offline():
+    for command in commands:
         try:
-            allocations(command)
+            fail(command)
         except AssertionError as error:
             wrong.append(str(error))
     check(not wrong, "%s", "\n".join(wrong))
+
+
+def test_offline_allocations():
+    each_of(offline(), allocations)
 
 
 def test_offline_calls():
-    wrong = []
-    for command in offline():
-        try:
-            system_calls(command)
-        except AssertionError as error:
-            wrong.append(str(error))
-    check(not wrong, "%s", "\n".join(wrong))
+    each_of(offline(), system_calls)
 
 
-test_offline_allocations.limit = test_offline_calls.limit = 7200 if HOW_MANY == "all" else 240
+# --- commands that ask the kernel: what ends with them are their processes, and so every descriptor, link and program ---
+
+def tracing():
+    log = live.new_path(".log")
+    return [Command("trace", "--count", "1", "--timeout", "200ms", same=False),
+            Command("trace", "-o", live.new_path(".out"), "--", "true", same=False),
+            Command("ports", "--json", same=False), Command("ports", "80", same=False),
+            Command("record", "--dir", log, same=False, stop=1.5, fresh=lambda: shutil.rmtree(log, ignore_errors=True))]
+
+
+def test_live_allocations():
+    each_of(tracing(), allocations)
+
+
+def test_live_calls():
+    each_of(tracing(), system_calls)
+
+
+for _test in (test_offline_allocations, test_offline_calls, test_live_allocations, test_live_calls):
+    _test.limit = 7200 if HOW_MANY == "all" else 240
