@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -41,9 +42,11 @@ static int is_counted(void *caller)
 	return 1;
 }
 
+static _Thread_local int in_nss;
+
 static int fails(void *caller)
 {
-	if (!atomic_load(&counting) || !is_counted(caller) ||
+	if (!atomic_load(&counting) || in_nss || !is_counted(caller) ||
 	    atomic_fetch_add(&count, 1) + 1 != fail_at)
 		return 0;
 	errno = ENOMEM;
@@ -74,7 +77,20 @@ char *strdup(const char *s)
 	return copy ? memcpy(copy, s, n) : NULL;
 }
 
-/* Libraries' own are left out (below): so it fails as a whole, like one allocation. */
+/* glibc 2.36 does not bear it where it reads nsswitch.conf: an assertion, or a crash. */
+struct servent *getservent(void)
+{
+	static struct servent *(*real)(void);
+	struct servent *entry;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "getservent");
+	in_nss = 1;
+	entry = real();
+	in_nss = 0;
+	return entry;
+}
+
+/* Libraries' own are left out (above): so it fails as a whole, like one allocation. */
 void *seccomp_init(uint32_t otherwise)
 {
 	static void *(*real)(uint32_t otherwise);

