@@ -267,10 +267,16 @@ static const struct {
 	    "statfs64" } },
 };
 
-#define IS(i, value)           SCMP_CMP(i, SCMP_CMP_EQ, value)
-#define MASKED(i, mask, value) SCMP_CMP(i, SCMP_CMP_MASKED_EQ, mask, value)
-#define CHANGES                (O_ACCMODE | O_CREAT | O_TRUNC)
-#define CREATES_THREAD         (CLONE_VM | CLONE_THREAD)
+#define IS(i, value)                                                                               \
+	{                                                                                          \
+		.arg = (i), .op = SCMP_CMP_EQ, .datum_a = (value)                                  \
+	}
+#define MASKED(i, mask, value)                                                                     \
+	{                                                                                          \
+		.arg = (i), .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value)        \
+	}
+#define CHANGES        (O_ACCMODE | O_CREAT | O_TRUNC)
+#define CREATES_THREAD (CLONE_VM | CLONE_THREAD)
 
 /* With these arguments only. */
 static const struct {
