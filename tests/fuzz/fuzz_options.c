@@ -72,13 +72,15 @@ static void check_options(const struct options *o, const struct command *cmd)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *argv[ARGS_MAX + 1], *text = strndup((const char *)data, size);
+	char *argv[ARGS_MAX + 1], *text = calloc(1, size + 1);
 	static struct options o;
 	const struct command *cmd;
 	struct fuzz_said said;
 	int argc, err;
 
 	CHECK(text);
+	if (size)
+		memcpy(text, data, size);
 	argc = split(text, argv);
 	cmd = command__find(argv[0]);
 	if (!cmd)
