@@ -2,7 +2,7 @@
 """
 Every allocation and every system call that can fail, failed in turn: no crash, no hang, nothing left behind, the error
 named in one line, the exit code of the interface; and where it goes on, the same output, or a word on stderr. All of
-them with FAULTS=all; else some, about FAULTS (default 60) in each test, other ones each time.
+them with FAULTS=all; else some, about FAULTS (default 25) in each test, other ones each time.
 """
 import collections
 import contextlib
@@ -17,7 +17,7 @@ import live
 import logs
 from live import check, equal, netns
 
-HOW_MANY = os.environ.get("FAULTS", "60")
+HOW_MANY = os.environ.get("FAULTS", "25")
 AT_ONCE = 2
 HANGS = 20     # seconds, where it takes less than one
 EXITS = {0, 1, 3, 4, 5}
@@ -259,4 +259,4 @@ def test_live_calls():
 
 
 for _test in (test_offline_allocations, test_offline_calls, test_live_allocations, test_live_calls):
-    _test.limit = 7200 if HOW_MANY == "all" else 240
+    _test.limit = 7200 if HOW_MANY == "all" else 300
