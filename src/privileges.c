@@ -280,48 +280,47 @@ static const struct {
 
 /* With these arguments only. */
 static const struct {
-	unsigned int who;
 	const char *name;
-	unsigned int n;
 	struct scmp_arg_cmp args[2];
+	unsigned int who, n;
 } with_arguments[] = {
-	{ OFFLINE | LIVE, "openat", 1, { MASKED(2, CHANGES, O_RDONLY) } },
-	{ OFFLINE | LIVE, "open", 1, { MASKED(1, CHANGES, O_RDONLY) } },
-	{ RECORD, "openat", 0, { { 0 } } },
-	{ RECORD, "open", 0, { { 0 } } },
+	{ "openat", { MASKED(2, CHANGES, O_RDONLY) }, OFFLINE | LIVE, 1 },
+	{ "open", { MASKED(1, CHANGES, O_RDONLY) }, OFFLINE | LIVE, 1 },
+	{ "openat", { { 0 } }, RECORD, 0 },
+	{ "open", { { 0 } }, RECORD, 0 },
 	/* code: what looks up users is loaded when it is first needed */
-	{ OFFLINE, "mmap", 1, { MASKED(2, PROT_EXEC, 0) } },
-	{ OFFLINE, "mmap2", 1, { MASKED(2, PROT_EXEC, 0) } },
-	{ OFFLINE, "mprotect", 1, { MASKED(2, PROT_EXEC, 0) } },
-	{ ASKS, "mmap", 0, { { 0 } } },
-	{ ASKS, "mmap2", 0, { { 0 } } },
-	{ ASKS, "mprotect", 0, { { 0 } } },
+	{ "mmap", { MASKED(2, PROT_EXEC, 0) }, OFFLINE, 1 },
+	{ "mmap2", { MASKED(2, PROT_EXEC, 0) }, OFFLINE, 1 },
+	{ "mprotect", { MASKED(2, PROT_EXEC, 0) }, OFFLINE, 1 },
+	{ "mmap", { { 0 } }, ASKS, 0 },
+	{ "mmap2", { { 0 } }, ASKS, 0 },
+	{ "mprotect", { { 0 } }, ASKS, 0 },
 	/* no process; clone3() has its flags in memory, where none can look, and libc does without */
-	{ ASKS, "clone", 1, { MASKED(0, CREATES_THREAD, CREATES_THREAD) } },
+	{ "clone", { MASKED(0, CREATES_THREAD, CREATES_THREAD) }, ASKS, 1 },
 	/* to look, not to change */
-	{ ALL, "prlimit64", 1, { IS(2, 0) } },
-	{ ASKS, "setns", 1, { IS(1, CLONE_NEWNET) } },
-	{ ASKS, "socket", 1, { IS(0, AF_UNIX) } },
-	{ ASKS, "socket", 1, { IS(0, AF_NETLINK) } },
+	{ "prlimit64", { IS(2, 0) }, ALL, 1 },
+	{ "setns", { IS(1, CLONE_NEWNET) }, ASKS, 1 },
+	{ "socket", { IS(0, AF_UNIX) }, ASKS, 1 },
+	{ "socket", { IS(0, AF_NETLINK) }, ASKS, 1 },
 	/* nothing is loaded, or attached but an iterator */
-	{ ASKS, "bpf", 1, { IS(0, BPF_MAP_LOOKUP_ELEM) } },
-	{ ASKS, "bpf", 1, { IS(0, BPF_MAP_UPDATE_ELEM) } },
-	{ ASKS, "bpf", 1, { IS(0, BPF_MAP_DELETE_ELEM) } },
-	{ ASKS, "bpf", 1, { IS(0, BPF_MAP_GET_NEXT_KEY) } },
-	{ ASKS, "bpf", 1, { IS(0, BPF_OBJ_GET_INFO_BY_FD) } },
-	{ ASKS, "bpf", 1, { IS(0, BPF_LINK_CREATE) } },
-	{ ASKS, "bpf", 1, { IS(0, BPF_ITER_CREATE) } },
+	{ "bpf", { IS(0, BPF_MAP_LOOKUP_ELEM) }, ASKS, 1 },
+	{ "bpf", { IS(0, BPF_MAP_UPDATE_ELEM) }, ASKS, 1 },
+	{ "bpf", { IS(0, BPF_MAP_DELETE_ELEM) }, ASKS, 1 },
+	{ "bpf", { IS(0, BPF_MAP_GET_NEXT_KEY) }, ASKS, 1 },
+	{ "bpf", { IS(0, BPF_OBJ_GET_INFO_BY_FD) }, ASKS, 1 },
+	{ "bpf", { IS(0, BPF_LINK_CREATE) }, ASKS, 1 },
+	{ "bpf", { IS(0, BPF_ITER_CREATE) }, ASKS, 1 },
 	/* the terminal, not TIOCSTI; sizes; interfaces by name; the end of a tracepoint's event */
-	{ ALL, "ioctl", 1, { IS(1, TCGETS) } },
-	{ ALL, "ioctl", 1, { IS(1, TIOCGWINSZ) } },
-	{ ASKS, "ioctl", 1, { IS(1, TCSETS) } },
-	{ ASKS, "ioctl", 1, { IS(1, TCSETSW) } },
-	{ ASKS, "ioctl", 1, { IS(1, TCSETSF) } },
-	{ ASKS, "ioctl", 1, { IS(1, TCFLSH) } },
-	{ ASKS, "ioctl", 1, { IS(1, TCXONC) } },
-	{ ASKS, "ioctl", 1, { IS(1, FIONREAD) } },
-	{ ASKS, "ioctl", 1, { IS(1, SIOCGIFINDEX) } },
-	{ ASKS, "ioctl", 1, { IS(1, PERF_EVENT_IOC_DISABLE) } },
+	{ "ioctl", { IS(1, TCGETS) }, ALL, 1 },
+	{ "ioctl", { IS(1, TIOCGWINSZ) }, ALL, 1 },
+	{ "ioctl", { IS(1, TCSETS) }, ASKS, 1 },
+	{ "ioctl", { IS(1, TCSETSW) }, ASKS, 1 },
+	{ "ioctl", { IS(1, TCSETSF) }, ASKS, 1 },
+	{ "ioctl", { IS(1, TCFLSH) }, ASKS, 1 },
+	{ "ioctl", { IS(1, TCXONC) }, ASKS, 1 },
+	{ "ioctl", { IS(1, FIONREAD) }, ASKS, 1 },
+	{ "ioctl", { IS(1, SIOCGIFINDEX) }, ASKS, 1 },
+	{ "ioctl", { IS(1, PERF_EVENT_IOC_DISABLE) }, ASKS, 1 },
 };
 
 static int add(scmp_filter_ctx ctx, const char *name, unsigned int n,

@@ -91,6 +91,16 @@ struct servent *getservent(void)
 	return entry;
 }
 
+void setservent(int stay_open)
+{
+	static void (*real)(int stay_open);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "setservent");
+	in_nss = 1;
+	real(stay_open);
+	in_nss = 0;
+}
+
 struct servent *getservbyport(int port, const char *proto)
 {
 	static struct servent *(*real)(int port, const char *proto);

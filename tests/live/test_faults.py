@@ -21,7 +21,7 @@ HOW_MANY = os.environ.get("FAULTS", "25")
 AT_ONCE = 2
 HANGS = 20     # seconds, where it takes less than one
 EXITS = {0, 1, 3, 4, 5}
-EXITS_OF_COMMAND = {0, 125, 126, 127}
+EXITS_OF_COMMAND = {0, 1, 125, 126, 127}    # 1: before it knows that there is a command
 ERROR = {"open": "EMFILE", "openat": "EMFILE", "read": "EIO", "pread64": "EIO", "write": "ENOSPC", "mmap": "ENOMEM",
          "munmap": "ENOMEM", "mprotect": "ENOMEM", "mremap": "ENOMEM", "brk": None, "getpid": None, "gettid": None, "getuid": None, "geteuid": None, "getrandom": None, "clone": "EAGAIN", "socket": "EMFILE", "bpf": "ENOMEM",
          "perf_event_open": "EMFILE", "epoll_create1": "EMFILE", "signalfd4": "EMFILE", "timerfd_create": "EMFILE",
