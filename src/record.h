@@ -169,6 +169,7 @@ struct start {
 
 struct lost {
 	enum lost_reason reason;
+	uint32_t pad; /* 0: no byte of a capture is left undefined */
 	uint64_t count;
 	uint64_t from_ns, to_ns;
 };
