@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <netdb.h>
+#include <pwd.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -111,6 +112,19 @@ struct servent *getservbyport(int port, const char *proto)
 	entry = real(port, proto);
 	in_nss = 0;
 	return entry;
+}
+
+int getpwuid_r(uid_t uid, struct passwd *user, char *buf, size_t size, struct passwd **found)
+{
+	static int (*real)(uid_t uid, struct passwd * user, char *buf, size_t size,
+			   struct passwd **found);
+	int status;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "getpwuid_r");
+	in_nss = 1;
+	status = real(uid, user, buf, size, found);
+	in_nss = 0;
+	return status;
 }
 
 /* glibc 2.36: a double free, in globfree(). */
