@@ -194,7 +194,9 @@ lint-wire:
 # written.
 lint-stack: $(B)/bpf/socklife.o
 	$(Q)tests/stack $<
-	$(Q)! grep -nE '^	struct ev_[a-z_]+ [a-z_]+;' bpf/*.[ch] || { echo 'not initialised'; exit 1; }
+	$(Q)awk '/^struct .*\{$$/ { type = 1 } /^}/ { type = 0 } \
+		!type && /^\tstruct ev_[a-z_]+ [a-z_]+;/ { print FILENAME ":" FNR ": not initialised"; bad = 1 } \
+		END { exit bad }' bpf/*.[ch]
 
 TIDY_CHECKS := clang-analyzer-*,bugprone-*,misc-redundant-expression,misc-unused-parameters,\
 	readability-misleading-indentation,readability-redundant-control-flow,\

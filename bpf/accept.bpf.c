@@ -3,7 +3,7 @@
  * accept.bpf.c - accept() returned a connection, or failed. The child's facts were made when its
  * handshake ended (state.bpf.c), so that the wait in the queue is known.
  */
-#include "syscall.bpf.h"
+#include "accept.bpf.h"
 
 /*
  * The listener, by the descriptor that accept() was called on. What its cookie finds must be a listener
@@ -21,24 +21,59 @@ static __always_inline struct facts *accept__listener(__u16 lport)
 	return l && (l->flags & FACT_LISTENED) && l->lport == lport ? l : NULL;
 }
 
-/* A child that has no cookie, and so no facts: queued before the start. The running process is its owner. */
-static __noinline void accept__lost(const struct sock *sk, __u16 family)
+static __noinline bool accept__wanted(const struct sock *sk, __u16 family,
+				      const struct ev_actor *actor)
 {
-	struct ev_actor actor = {};
 	struct ev_sock s = {};
 
-	if (settings.filters) {
-		actor__fill(&actor);
-		s.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-		sock__tuple(sk, family, s.laddr, s.raddr, &s.lport, &s.rport, false);
-		if (!filter__process(&actor.proc, &actor) || !filter__tuple(&s))
-			return;
+	if (!settings.filters)
+		return true;
+	s.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	sock__tuple(sk, family, s.laddr, s.raddr, &s.lport, &s.rport, false);
+	return filter__process(&actor->proc, actor) && filter__tuple(&s);
+}
+
+/*
+ * A child that has no cookie, and so no facts. The running process is its owner. In SYN_RECV its handshake goes on,
+ * and what follows will find this accept() by its address; any other was queued before the start.
+ */
+static __noinline bool accept__early(const struct sock *sk, __u16 family, struct file *file, int fd)
+{
+	struct early_accept early = { .fd = fd };
+	__u64 key = (__u64)sk;
+	struct facts *l;
+
+	actor__fill(&early.actor);
+	if (!accept__wanted(sk, family, &early.actor))
+		return false;
+	if (READ(struct sock, sk, __sk_common.skc_state) != TCP_SYN_RECV) {
+		loss__count(LOST_FACTS);
+		return false;
 	}
+	l = accept__listener(sock__sport(sk));
+	if (l) {
+		early.listener = l->cookie;
+		__sync_fetch_and_add(&l->accepted, 1);
+	}
+	early.inode = file__inode(file);
+	early.now = bpf_ktime_get_boot_ns();
+	accepts_early = 1;
+	if (!bpf_map_update_elem(&early_accepts, &key, &early, BPF_ANY))
+		return true;
 	loss__count(LOST_FACTS);
+	return false;
+}
+
+static __noinline void accept__tell_process(void)
+{
+	struct ev_owner o = {};
+
+	owner__fill(&o);
+	process__tell(&o);
 }
 
 /* A child whose handshake was seen has facts that say so; any other socket is looked at closely. */
-static __always_inline struct facts *accept__child(struct file *file, struct sock **skp)
+static __always_inline struct facts *accept__child(struct file *file, int fd, struct sock **skp)
 {
 	struct sock *sk = file ? file__sock(file) : NULL;
 	struct facts *f;
@@ -55,35 +90,27 @@ static __always_inline struct facts *accept__child(struct file *file, struct soc
 	if (f || !sk)
 		return f;
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (sock__wanted(family, BPF_CORE_READ(sk, sk_protocol)))
-		accept__lost(sk, family);
+	if (sock__wanted(family, BPF_CORE_READ(sk, sk_protocol)) &&
+	    accept__early(sk, family, file, fd))
+		accept__tell_process();
 	return NULL;
 }
 
-static __noinline void accept__emit(const struct sock *sk, struct facts *f, __u64 listener, int ret,
-				    __u64 now)
+static __always_inline void accept__now(const struct sock *sk, struct facts *f, __u64 listener,
+					int ret)
 {
-	struct ev_actor actor = {};
-	struct ev_accept *e;
+	struct accepted a = { .listener = listener, .now = bpf_ktime_get_boot_ns(), .fd = -1 };
 
-	actor__fill(&actor);
-	if (ret >= 0) {
-		__builtin_memcpy(&f->owner, &actor.proc, sizeof(f->owner));
-		facts__set(f, FACT_ACCEPTED | FACT_PASSIVE | FACT_ESTABLISHED);
-		facts__clear(f, FACT_IGNORED);
+	actor__fill(&a.actor);
+	if (ret < 0) {
+		a.error = ret;
+		a.fd_limit = ret == -EMFILE || ret == -ENFILE ? task__fd_limit() : 0;
+	} else {
+		a.fd = ret;
+		a.established_ns = f->established_ns;
+		accept__owned(f, &a.actor.proc);
 	}
-	if (!emit__wanted(sk, f, &actor, NULL))
-		return;
-	process__tell(&actor.proc);
-	e = emit__begin(EV_ACCEPT, sizeof(*e), now, sk, f, &actor, false);
-	if (!e)
-		return;
-	e->listener = listener;
-	e->established_ns = ret < 0 ? 0 : f->established_ns;
-	e->fd = ret < 0 ? -1 : ret;
-	e->error = ret < 0 ? ret : 0;
-	e->fd_limit = ret == -EMFILE || ret == -ENFILE ? task__fd_limit() : 0;
-	emit__end(e);
+	accept__emit(sk, f, &a, true);
 }
 
 static __always_inline int accept__failed(long ret)
@@ -95,7 +122,7 @@ static __always_inline int accept__failed(long ret)
 		return 0;
 	f = syscall__facts(&sk);
 	if (f)
-		accept__emit(sk, f, f->cookie, ret, bpf_ktime_get_boot_ns());
+		accept__now(sk, f, f->cookie, ret);
 	return 0;
 }
 
@@ -111,7 +138,7 @@ int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
 	if (ret < 0)
 		return accept__failed(ret);
 	file = (struct file *)task__file(ret);
-	f = accept__child(file, &sk);
+	f = accept__child(file, ret, &sk);
 	if (!f)
 		return 0;
 	if (!f->inode)
@@ -123,6 +150,6 @@ int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
 		f->listener = l->cookie;
 		__sync_fetch_and_add(&l->accepted, 1);
 	}
-	accept__emit(sk, f, f->listener, ret, bpf_ktime_get_boot_ns());
+	accept__now(sk, f, f->listener, ret);
 	return 0;
 }

@@ -4,7 +4,7 @@
  * succeeded is seen in post_bind (io_uring's too), with the port the kernel chose; sys_exit_bind adds
  * those that failed and those that IP_BIND_ADDRESS_NO_PORT let through without a port.
  */
-#include "syscall.bpf.h"
+#include "listen.bpf.h"
 
 /* The kernel's own copy of the address: the program's can change under the call. */
 static __always_inline void bind__asked(struct bpf_sock_addr *ctx, const __u8 *addr)
@@ -147,35 +147,14 @@ SEC("tracepoint/syscalls/sys_exit_listen")
 int sys_exit_listen(struct trace_event_raw_sys_exit *ctx)
 {
 	long ret = ctx->ret;
-	struct ev_actor actor = {};
-	struct ev_listen *e;
 	struct facts *f;
 	struct sock *sk;
-	__u64 now;
 
 	if (syscall__no_socket(ret))
 		return 0;
-	now = bpf_ktime_get_boot_ns();
 	f = syscall__facts(&sk);
-	if (!f)
-		return 0;
-	facts__clear(f, FACT_LISTEN_FAILED);
-	if (ret)
-		facts__set(f, FACT_LISTEN_FAILED);
-	if (!f->inode)
-		f->inode = sock__inode(sk);
-	actor__fill(&actor);
-	if (!emit__wanted(sk, f, &actor, NULL))
-		return 0;
-	process__tell(&actor.proc);
-	e = emit__begin(EV_LISTEN, sizeof(*e), now, sk, f, &actor, false);
-	if (!e)
-		return 0;
-	f->lport = e->base.sock.lport;
-	e->base.sock.options = sock__options((__u64)sk);
-	e->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	e->error = ret;
-	emit__end(e);
+	if (f)
+		listen__emit(sk, f, ret);
 	return 0;
 }
 

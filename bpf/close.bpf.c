@@ -3,10 +3,8 @@
  * close.bpf.c - the end. sock_release says who let the last descriptor go; the close record comes at
  * the socket's death in the kernel: tcp_destroy_sock for TCP, the release itself for UDP.
  */
+#include "accept.bpf.h"
 #include "close.bpf.h"
-
-#define PF_EXITING 0x00000004 /* include/linux/sched.h */
-#define PF_KTHREAD 0x00200000
 
 /* A listener closes its waiting children from within its own close(): let them find it by thread. */
 static __always_inline void close__listener(struct facts *f, __u16 lport)
@@ -79,10 +77,14 @@ int sock_release(struct bpf_sock *ctx)
 	const struct sock *sk;
 	struct facts *f = facts__get(cookie);
 
+	if (!f && accepts_early)
+		f = accept__was_early(ctx, cookie);
 	if (!f)
 		return 1;
 	sk = sock__address(f, ctx);
 	now = bpf_ktime_get_boot_ns();
+	if ((f->flags & (FACT_PASSIVE | FACT_ACCEPTED)) == FACT_PASSIVE)
+		accept__unseen(sk, f);
 	if (f->flags & FACT_CONNECTING)
 		close__undecided(sk, f, ctx->protocol, ctx->state, now);
 	close__released(sk, f, now);

@@ -72,6 +72,23 @@ extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak;
 			 ->tv_sec :                                                                \
 		 (__s64)BPF_CORE_READ((const type *)(addr), field))
 
+/*
+ * Whether the running thread is inside listen(), whose exit will be seen: arch/x86/entry/syscalls/syscall_64.tbl and
+ * include/uapi/asm-generic/unistd.h. The exit of a call of 32 bits runs no program (arch_trace_is_compat_syscall).
+ */
+static __always_inline bool compat__in_listen(void)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+#if defined(__TARGET_ARCH_x86)
+	return regs->orig_ax == 50;
+#elif defined(__TARGET_ARCH_arm64)
+	return regs->syscallno == 201;
+#else
+	return regs != NULL;
+#endif
+}
+
 /* IP_LOCAL_PORT_RANGE (6.3): low in the lower half, high in the upper; 0: the namespace's. */
 struct inet_sock___range {
 	__u32 local_port_range;

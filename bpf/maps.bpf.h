@@ -34,6 +34,8 @@ extern volatile __u32 self_tgid;
 extern volatile __s64 boottime_offset;
 /* Set with the first entry of the map spill: until then nobody looks there. */
 extern volatile __u8 spilled;
+/* Set with the first entry of the map early_accepts. */
+extern volatile __u8 accepts_early;
 /* UDP connect() calls in flight: while there are none, sys_exit_connect need not look for one. */
 extern volatile __s64 udp_connects;
 /* While set, what socklife forks is followed: trace -- CMD. */
@@ -89,6 +91,23 @@ struct {
 	__type(key, __u64); /* pid_tgid */
 	__type(value, struct call);
 } calls __weak SEC(".maps");
+
+/* accept() returned a TCP Fast Open connection before its handshake was over: before it had a cookie. */
+struct early_accept {
+	struct ev_actor actor;
+	__u64 now;
+	__u64 listener;
+	__u64 inode;
+	__s32 fd;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SCRATCH_MAX);
+	__type(key, __u64); /* the socket's address */
+	__type(value, struct early_accept);
+} early_accepts __weak SEC(".maps");
 
 /* Destinations of an unconnected UDP socket, as 64-bit hashes. */
 struct peers {

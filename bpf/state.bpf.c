@@ -3,7 +3,9 @@
  * state.bpf.c - TCP's states, as the kernel changes them, in whatever context the packet was
  * processed: they say what happened to the socket, never who did it.
  */
+#include "accept.bpf.h"
 #include "close.bpf.h"
+#include "listen.bpf.h"
 
 /* No clock is read where a time is kept elsewhere: it costs as much as all the rest. */
 static __always_inline void state__changed(const struct sock *sk, struct facts *f, int old, int new)
@@ -15,6 +17,8 @@ static __always_inline void state__changed(const struct sock *sk, struct facts *
 	case TCP_LISTEN:
 		facts__set(f, FACT_LISTENED);
 		facts__clear(f, FACT_TUPLE);
+		if (!compat__in_listen())
+			listen__emit(sock__address(f, sk), f, 0);
 		break;
 	case TCP_FIN_WAIT1:
 		/* its change to ESTABLISHED was missed (state.bpf.h) */
@@ -83,6 +87,8 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 	if (!sock__wanted(sk->__sk_common.skc_family, IPPROTO_TCP))
 		return 0;
 	f = facts__get(sk->__sk_common.skc_cookie.counter);
+	if (!f && accepts_early && old == TCP_SYN_RECV)
+		f = accept__was_early(sk, bpf_get_socket_cookie((void *)sk));
 	if (!f)
 		f = state__new(sk, old, new);
 	if (!f)

@@ -9,6 +9,8 @@
 #include "process.bpf.h"
 #include <asm-generic/errno.h>
 
+#define PF_EXITING  0x00000004 /* include/linux/sched.h */
+#define PF_KTHREAD  0x00200000
 #define ERESTARTSYS 512 /* include/linux/errno.h: the call starts again after the signal */
 
 static __always_inline int syscall__fd(void)

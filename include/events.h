@@ -183,7 +183,10 @@ struct ev_connect {
 	__u32	pad2;
 };
 
-/* accept() returned a connection, or failed (then `base.sock` is the listener). */
+/*
+ * accept() returned a connection, or failed (then `base.sock` is the listener). With neither a descriptor nor an error
+ * it was not seen, and concluded from the socket's release: the actor is who released it, the time that of the handshake.
+ */
 struct ev_accept {
 	struct ev_base	base;
 	__u64	listener;	/* cookie; 0: not known */

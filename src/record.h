@@ -53,6 +53,7 @@ extern const char *const record_names[RECORD_TYPES];
 #define INFERRED_WHO       (1u << 7) /* process: parents and users, asked for later */
 #define INFERRED_EXE       (1u << 8)
 #define INFERRED_ARGS      (1u << 9)
+#define INFERRED_TIME      (1u << 10)
 
 /* Why a socket ended, in `reason`; names in life.c. */
 enum reason {

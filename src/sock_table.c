@@ -6,9 +6,11 @@
 #include "life.h"
 #include "sock_table.h"
 
-#define NONE       UINT32_MAX
-#define MIN_SLOTS  1024
-#define TCP_LISTEN 10
+#define NONE      UINT32_MAX
+#define MIN_SLOTS 1024
+/* include/net/tcp_states.h */
+#define TCP_ESTABLISHED 1
+#define TCP_LISTEN      10
 
 /* One open socket. Entries live in one growing array and are linked by index, oldest first. */
 struct entry {
@@ -22,6 +24,7 @@ struct entry {
 	uint32_t older, newer; /* by coming; `newer` links the free ones */
 	uint32_t next_listener, prev_listener;
 	uint32_t inferred;
+	uint32_t unseen; /* accepts that are not in the kernel's count */
 	bool listener;
 	bool options_known;
 	bool told; /* equals the table's: told, or come since then */
@@ -251,13 +254,13 @@ static bool same_process(const struct ev_owner *a, const struct ev_owner *b)
 }
 
 /* The listener that a child without one belongs to, NULL where none or several could be it. */
-static const struct entry *listener_for(const struct sock_table *t, const struct ev_sock *child)
+static struct entry *listener_for(const struct sock_table *t, const struct ev_sock *child)
 {
-	const struct entry *only = NULL;
+	struct entry *only = NULL;
 	uint32_t i;
 
 	for (i = t->listeners; i != NONE; i = at(t, i)->next_listener) {
-		const struct entry *l = at(t, i);
+		struct entry *l = at(t, i);
 
 		if (l->sock.lport != child->lport || l->sock.netns_cookie != child->netns_cookie)
 			continue;
@@ -325,7 +328,7 @@ static void fill_life(const struct entry *e, const union event *ev, struct life 
 		.rx_bytes = c->rx_bytes,
 		.unacked_bytes = c->unacked_bytes,
 		.unread_bytes = c->unread_bytes,
-		.accepted = c->accepted,
+		.accepted = c->accepted + e->unseen,
 		.retrans = c->retrans,
 		.srtt_us = c->srtt_us,
 		.time_wait = facts & FACT_TIME_WAIT,
@@ -371,6 +374,20 @@ static void apply_connect(struct entry *e, union event *ev, struct record *r)
 	r->u.connect = &ev->connect;
 	if (!r->error && !ev->connect.abandoned)
 		e->established_ns = r->boot_ns;
+}
+
+/* accept() by io_uring: the listener is found by its port, and counts it. */
+static void conclude_accept(struct sock_table *t, union event *ev, struct record *r)
+{
+	struct entry *l = listener_for(t, &ev->base.sock);
+
+	r->inferred |= INFERRED_PROCESS | INFERRED_TIME;
+	ev->base.sock.state = TCP_ESTABLISHED;
+	if (!l)
+		return;
+	r->inferred |= INFERRED_LISTENER;
+	ev->accept.listener = l->sock.cookie;
+	l->unseen++;
 }
 
 static void apply_accept(struct entry *e, union event *ev, struct record *r)
@@ -445,12 +462,16 @@ bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, 
 		ev->head.boot_ns = e->last_ns;
 	e->last_ns = ev->head.boot_ns;
 	*r = (struct record){ .boot_ns = ev->head.boot_ns, .fd = -1, .sock = s };
-	if (!s->owner.tgid && e->sock.owner.tgid)
+	if (!s->owner.tgid && e->sock.owner.tgid) {
 		s->owner = e->sock.owner;
+		s->facts |= e->sock.facts & FACT_LISTENER_OWNER;
+	}
 	if (ev->head.type != EV_STATE)
 		attribute(t, e, ev, r);
 	keep_options(e, ev);
 	e->sock = *s;
+	if (ev->head.type == EV_ACCEPT && ev->accept.fd < 0 && !ev->accept.error)
+		conclude_accept(t, ev, r);
 	if (ev->head.type != EV_CLOSE) {
 		appliers[ev->head.type](e, ev, r);
 		if (e != &lone && s->state == TCP_LISTEN)

@@ -34,6 +34,7 @@ static const struct {
 	{ INFERRED_WHO, { "ppid", "parents", "euid", "loginuid", "session" } },
 	{ INFERRED_EXE, { "exe" } },
 	{ INFERRED_ARGS, { "args" } },
+	{ INFERRED_TIME, { "ts", "boot_ns" } },
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -170,6 +170,39 @@ static void life_of_a_child(void **state)
 	assert_int_equal(life.established_ns, T0 - 29000);
 }
 
+/* io_uring's is concluded at the release of what it gave: it is the listener's, and that one counts it. */
+static void accept_that_was_not_seen(void **state)
+{
+	union event e;
+
+	listener(*state, 5, NGINX);
+	e = sample__event_of(EV_ACCEPT, 30, T0 + 50, CURL, "curl");
+	e.base.sock.lport = 80;
+	e.base.sock.state = 8;
+	e.base.sock.facts = FACT_PASSIVE | FACT_ESTABLISHED;
+	e.base.sock.owner = (struct ev_owner){ 0 };
+	e.accept.fd = -1;
+	apply(*state, &e);
+	assert_int_equal(r.u.accept->listener, 5);
+	assert_int_equal(r.sock->state, 1);
+	assert_int_equal(r.actor->proc.tgid, CURL);
+	assert_int_equal(r.owner->tgid, NGINX);
+	assert_int_equal(r.inferred,
+			 INFERRED_OWNER | INFERRED_PROCESS | INFERRED_LISTENER | INFERRED_TIME);
+	apply_new(*state, EV_CLOSE, 5, T0 + 100, NGINX);
+	assert_int_equal(life.accepted, 1);
+
+	/* of a listener that is not known */
+	e.base.sock.cookie = 31;
+	e.base.sock.facts = FACT_PASSIVE | FACT_ESTABLISHED;
+	e.base.sock.owner = (struct ev_owner){ 0 };
+	e.accept.listener = 0;
+	apply(*state, &e);
+	assert_int_equal(r.u.accept->listener, 0);
+	assert_null(r.owner);
+	assert_int_equal(r.inferred, INFERRED_PROCESS | INFERRED_TIME);
+}
+
 static void failures_are_no_milestones(void **state)
 {
 	union event e = sample__event_of(EV_BIND, 8, T0, CURL, "curl");
@@ -943,6 +976,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_owner_is_remembered, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_acted, setup, teardown),
 		cmocka_unit_test_setup_teardown(closed_by_the_kernel, setup, teardown),
+		cmocka_unit_test_setup_teardown(accept_that_was_not_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(unaccepted_child, setup, teardown),
 		cmocka_unit_test_setup_teardown(unaccepted_child_of_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(snapshot, setup, teardown),

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * accept.bpf.h - the record of an accept(), made when it returns or, where that was too early or is not seen, when
+ * something else shows that it has.
+ */
+#ifndef SOCKLIFE_ACCEPT_BPF_H
+#define SOCKLIFE_ACCEPT_BPF_H
+
+#include "syscall.bpf.h"
+
+struct accepted {
+	struct ev_actor actor;
+	__u64 now;
+	__u64 listener;
+	__u64 established_ns; /* 0: its wait in the queue is not known */
+	__u64 fd_limit;
+	__s32 fd;
+	__s32 error;
+};
+
+static __always_inline void accept__owned(struct facts *f, const struct ev_owner *owner)
+{
+	__builtin_memcpy(&f->owner, owner, sizeof(f->owner));
+	facts__set(f, FACT_ACCEPTED | FACT_PASSIVE | FACT_ESTABLISHED);
+	facts__clear(f, FACT_IGNORED);
+}
+
+static __noinline void accept__emit(const struct sock *sk, struct facts *f, struct accepted *a,
+				    bool runs)
+{
+	struct ev_accept *e;
+
+	if (!emit__wanted(sk, f, &a->actor, NULL))
+		return;
+	if (runs)
+		process__tell(&a->actor.proc);
+	e = emit__begin(EV_ACCEPT, sizeof(*e), a->now, sk, f, &a->actor, false);
+	if (!e)
+		return;
+	e->listener = a->listener;
+	e->established_ns = a->established_ns;
+	e->fd = a->fd;
+	e->error = a->error;
+	e->fd_limit = a->fd_limit;
+	emit__end(e);
+}
+
+/*
+ * The first that is seen of a connection which accept() has returned already: `typed` as the context has it, `cookie`
+ * just given. NULL where it is none of those.
+ */
+static __noinline struct facts *accept__was_early(const void *typed, __u64 cookie)
+{
+	__u64 key = (__u64)typed;
+	struct early_accept *early = bpf_map_lookup_elem(&early_accepts, &key);
+	struct accepted a = {};
+	struct facts *f;
+
+	f = early ? facts__make(cookie) : NULL;
+	if (!f)
+		return NULL;
+	a.actor = early->actor;
+	a.now = a.established_ns = early->now;
+	a.listener = f->listener = early->listener;
+	a.fd = early->fd;
+	f->inode = early->inode;
+	accept__owned(f, &a.actor.proc);
+	bpf_map_delete_elem(&early_accepts, &key);
+	accept__emit(sock__address(f, typed), f, &a, false);
+	return f;
+}
+
+/*
+ * A process has a connection that no accept() was seen to return: io_uring gave it. When that was is not known, but
+ * not before its handshake was over, and programs wait for connections; who, the one that lets go of it may tell.
+ */
+static __noinline void accept__unseen(const struct sock *sk, struct facts *f)
+{
+	struct accepted a = { .now = f->established_ns, .fd = -1 };
+
+	bool runs = !(bpf_get_current_task_btf()->flags & PF_KTHREAD);
+
+	if (runs)
+		actor__fill(&a.actor);
+	if (!a.now)
+		a.now = bpf_ktime_get_boot_ns();
+	accept__emit(sk, f, &a, runs);
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * listen.bpf.h - the record of a listen(): made when the system call returns, or at the change to LISTEN where that
+ * is none (io_uring, a program of 32 bits).
+ */
+#ifndef SOCKLIFE_LISTEN_BPF_H
+#define SOCKLIFE_LISTEN_BPF_H
+
+#include "syscall.bpf.h"
+
+static __noinline void listen__emit(const struct sock *sk, struct facts *f, int error)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct ev_actor actor = {};
+	struct ev_listen *e;
+
+	facts__clear(f, FACT_LISTEN_FAILED);
+	if (error)
+		facts__set(f, FACT_LISTEN_FAILED);
+	if (!f->inode)
+		f->inode = sock__inode(sk);
+	actor__fill(&actor);
+	if (!emit__wanted(sk, f, &actor, NULL))
+		return;
+	process__tell(&actor.proc);
+	e = emit__begin(EV_LISTEN, sizeof(*e), now, sk, f, &actor, false);
+	if (!e)
+		return;
+	f->lport = e->base.sock.lport;
+	if (!error)
+		e->base.sock.state = TCP_LISTEN; /* at the change to it, it is not stored yet */
+	e->base.sock.options = sock__options((__u64)sk);
+	e->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	e->error = error;
+	emit__end(e);
+}
+
+#endif
