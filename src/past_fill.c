@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* past_fill.c - from what a log told of a moment to the lists that `ports` prints. */
 #include <netinet/tcp.h>
 #include <errno.h>
 

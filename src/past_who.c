@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* past_who.c - the processes and names that a log tells of: who owned what at that moment. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* tracer_read.c - what comes out of the kernel: records of the ring, losses, snapshots, facts of live sockets. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* tracer_settings.c - what goes into the kernel before the programs run: filters, sizes, clock. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

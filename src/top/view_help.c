@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* view_help.c - the keys, on a page of their own. */
 #include <string.h>
 
 #include "top/view.h"
