@@ -16,6 +16,7 @@
 
 #define WALK_SHARE    5         /* one part of so many of the time */
 #define WALK_MAX_NS   200000000 /* at once */
+#define WALK_DEBT_NS  800000000 /* more, where a call has failed */
 #define FILEID_KERNFS 0xfe      /* include/linux/exportfs.h: the id of a cgroup is such a handle */
 
 ssize_t ask__user_name(uint32_t uid, char *name, size_t max)
@@ -129,6 +130,15 @@ static bool is_walk(enum question q, const void *question)
 	       !(q == ASK_HOLDERS && ((const struct ask_holders *)question)->table_only);
 }
 
+static int64_t walk_debt(enum question q, const void *question)
+{
+	bool failed = q == ASK_HOLDERS  ? ((const struct ask_holders *)question)->failed :
+		      q == ASK_PORT_USE ? ((const struct ask_port_use *)question)->failed :
+					  false;
+
+	return failed ? WALK_DEBT_NS : 0;
+}
+
 static ssize_t answer__bounded(struct ask *a, enum question q, const void *question, void *answer,
 			       size_t max)
 {
@@ -139,7 +149,7 @@ static ssize_t answer__bounded(struct ask *a, enum question q, const void *quest
 	if (a->walk_ns > WALK_MAX_NS)
 		a->walk_ns = WALK_MAX_NS;
 	a->counted_ns = begin;
-	if (a->walk_ns <= 0)
+	if (a->walk_ns <= -walk_debt(q, question))
 		return -EBUSY;
 	n = questions[q].answer(a, question, answer, max);
 	end = host__now();

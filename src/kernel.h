@@ -43,7 +43,8 @@ struct ask_holders {
 	uint16_t port;      /* host order */
 	uint8_t proto;      /* IPPROTO_TCP, IPPROTO_UDP */
 	uint8_t table_only; /* 1: the kernel is left alone, only what the table knows */
-	uint8_t pad[4];
+	uint8_t failed;     /* 1: a call has failed, and this says why: it can wait least */
+	uint8_t pad[3];
 };
 
 struct ask_netns {
@@ -117,7 +118,8 @@ struct ask_port_use {
 	uint8_t exclusive; /* one that nobody has on laddr is wanted: bind() to port 0, UDP */
 	uint8_t v6only;    /* exclusive: IPV6_V6ONLY, where laddr is :: */
 	uint8_t users;     /* 1: who has them too; costs a walk over all descriptors */
-	uint8_t pad[6];
+	uint8_t failed;    /* as in ask_holders */
+	uint8_t pad[5];
 };
 
 #define PORT_USERS 8

@@ -279,7 +279,8 @@ static void ask_listener(struct failing *all, struct destination *e, struct dete
 	struct ask_holders q = { .net = finding__netns(&e->sock, &e->actor),
 				 .except = e->sock.cookie,
 				 .port = e->sock.rport,
-				 .proto = IPPROTO_TCP };
+				 .proto = IPPROTO_TCP,
+				 .failed = true };
 	struct holder *answer;
 	ssize_t n;
 

@@ -67,9 +67,9 @@ static const char *failed_call(const struct record *r)
 static struct ask_port_use question(const struct record *r)
 {
 	const struct ev_sock *s = r->sock;
-	struct ask_port_use q = { .net = finding__netns(s, r->actor),
-				  .proto = s->proto,
-				  .users = 1 };
+	struct ask_port_use q = {
+		.net = finding__netns(s, r->actor), .proto = s->proto, .users = 1, .failed = 1
+	};
 
 	memcpy(q.laddr, r->type == RECORD_BIND ? r->u.bind->req_addr : s->laddr, ADDR_LEN);
 	if (s->family == AF_INET)

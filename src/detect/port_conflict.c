@@ -90,6 +90,7 @@ static size_t conflict__ask(struct conflicts *all, struct detect *d, struct find
 		.except = f->sock.cookie,
 		.port = f->sock.lport,
 		.proto = f->sock.proto,
+		.failed = true,
 		.table_only = !ask_budget__take(&all->budget, 1, ASKS_A_SECOND, f->last_ns),
 	};
 	bool at_listen = !strcmp(f->call, "listen");

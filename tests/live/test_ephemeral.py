@@ -154,7 +154,7 @@ def test_bind_before_connect():
                           counts={"live": 100, "bound": 100, "opened": 100})
         says(found, "advice", "IP_BIND_ADDRESS_NO_PORT before bind() in filler")
         found = exhausted(here, "bind_no_port", "bind", "bind-closed", ip="127.0.0.2",
-                          counts={"live": 0, "bound": 0, "opened": 100})
+                          counts={"live": 0, "bound": 0, "opened": OPENED})
         says(found, "advice", "which binds before it connects")
 
 

@@ -92,23 +92,42 @@ static void fill(int n)
 }
 
 /*
- * Now and then a connect() gets the port of a connection that is just entering TIME_WAIT, so that the last one
- * still finds a port.
+ * Now and then a connect() or a bind() gets the port of a connection that is just entering TIME_WAIT, so that the last
+ * one still finds a port: it is used like the others. The next socket to try with.
  */
+static int use_found(int fd, const char *by)
+{
+	static int tries;
+
+	if ((!is(what, "time-wait") && !is(what, "bind-closed")) || ++tries > 8 + count / 100)
+		die(by);
+	close_first(fd);
+	finish_closing();
+	return new_socket(SOCK_STREAM);
+}
+
 static void connect_fails(int fd)
 {
-	int ret, tries = 0;
+	int ret;
 
-	while ((ret = try_connect(fd, to, SERVER_PORT)) == 0) {
-		if (!is(what, "time-wait") || ++tries > 8 + count / 100)
-			die("connect has found a port");
-		close_first(fd);
-		finish_closing();
-		fd = new_socket(SOCK_STREAM);
-	}
+	while ((ret = try_connect(fd, to, SERVER_PORT)) == 0)
+		fd = use_found(fd, "connect has found a port");
 	must_fail(ret, EADDRNOTAVAIL, "connect");
 	fact_sock("wanted", fd);
 	keep(fd);
+}
+
+static int bind_fails(int fd)
+{
+	int ret;
+
+	while ((ret = try_bind(fd, ip, 0)) == 0) {
+		if (is(what, "bind-closed"))
+			must(try_connect(fd, to, SERVER_PORT), "connect");
+		fd = use_found(fd, "bind has found a port");
+	}
+	must_fail(ret, EADDRINUSE, "bind");
+	return fd;
 }
 
 static void want_another(void)
@@ -122,7 +141,7 @@ static void want_another(void)
 	else if (is(then, "other"))
 		must(try_connect(fd, to, SERVER_PORT + 1), then);
 	else if (is(then, "bind") || is(then, "udp-bind"))
-		must_fail(try_bind(fd, ip, 0), EADDRINUSE, then);
+		fd = bind_fails(fd);
 	else if (is(then, "listen"))
 		must_fail(listen(fd, 8), EADDRINUSE, then);
 	else if (is(then, "udp-connect"))
