@@ -248,9 +248,11 @@ def test_time_wait_pressure():
     found = watch.findings("time_wait_pressure")[0]
     common(found, "warning", watch)
     evidence = found["evidence"]
-    equal((count, evidence["count"], evidence["limit"], evidence["percent"]), (85, 85, 100, 85), "count and limit")
-    equal([(p["pid"], p["comm"], p["closed_first"]) for p in evidence["processes"]],
-          [(facts["closer_pid"], "closer", 85)], "who closes first")
+    seen = evidence["count"]    # the look may have come while they still came
+    check(80 <= seen <= count == 85, "%d in TIME_WAIT, %d seen", count, seen)
+    equal((evidence["limit"], evidence["percent"]), (100, seen), "limit")
+    equal([(p["pid"], p["comm"]) for p in evidence["processes"]], [(facts["closer_pid"], "closer")], "who closes first")
+    check(seen <= evidence["processes"][0]["closed_first"] <= 85, "closed_first of %r", evidence)
     check("nsenter -t %d -n sysctl -w net.ipv4.tcp_max_tw_buckets=200" % facts["closer_pid"] in found["advice"],
           "advice: %r", found["advice"])
 
