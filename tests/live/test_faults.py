@@ -9,9 +9,12 @@ import contextlib
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
+import termios
+import time
 
 import live
 import logs
@@ -90,7 +93,7 @@ class Command:
 
     def judge(self, whole, got, what, same=True):
         """What is wrong with this outcome of a run with a fault, as lines."""
-        lines = [line for line in got.stderr.splitlines() if line]
+        lines = [line for line in got.stderr.splitlines() if line and not line.startswith('"?", line 0')]    # ncurses
         wrong = []
         if self.stop and got.status == -signal.SIGTERM:
             return []    # it was slow, and not so far that it hears
@@ -103,6 +106,39 @@ class Command:
         if got.status == whole.status and not lines and same and self.same and got.stdout != whole.stdout:
             wrong.append("another output without a word")
         return ["%s: %s: %s" % (what, ", ".join(wrong), got.stderr[-300:])] if wrong else []
+
+
+class Screen(Command):
+    """One that has a terminal, which must be as it was when it has ended: `q` after `stop` seconds."""
+
+    def __init__(self, *args):
+        super().__init__(*args, same=False, stop=1)
+        self.terminals = {}
+
+    def start(self, prefix=(), env=None):
+        master, slave = os.openpty()
+        before = termios.tcgetattr(slave)
+        process = subprocess.Popen([*prefix, live.binary(), *self.args], stdin=slave, stdout=slave,
+                                   stderr=subprocess.PIPE, env=dict(os.environ, TERM="xterm", **(env or {})),
+                                   preexec_fn=live.die_with_parent, start_new_session=True)
+        self.terminals[process] = master, slave, before
+        return process
+
+    def terminate(self, process):
+        master, slave, before = self.terminals.pop(process)
+        end = time.monotonic() + self.stop
+        asked = False
+        while process.poll() is None and time.monotonic() < end + HANGS:
+            if select.select([master], [], [], 0.1)[0]:
+                os.read(master, 65536)
+            if not asked and time.monotonic() > end:
+                asked = True
+                os.write(master, b"q")
+        after = termios.tcgetattr(slave)
+        os.close(master)
+        os.close(slave)
+        check(process.returncode is None or after == before, "%r: exit %s, and the terminal is not as it was", self.args,
+              process.returncode)
 
 
 def each(command, jobs):
@@ -248,6 +284,7 @@ def tracing():
     return [Command("trace", "--count", "1", "--timeout", "200ms", same=False),
             Command("trace", "-o", live.new_path(".out"), "--", "true", same=False),
             Command("ports", "--json", same=False), Command("ports", "80", same=False),
+            Screen("top", "--interval", "100ms"),
             Command("record", "--dir", log, same=False, stop=1.5, fresh=lambda: shutil.rmtree(log, ignore_errors=True))]
 
 
