@@ -21,47 +21,18 @@ static __always_inline struct facts *accept__listener(__u16 lport)
 	return l && (l->flags & FACT_LISTENED) && l->lport == lport ? l : NULL;
 }
 
-static __noinline bool accept__wanted(const struct sock *sk, __u16 family,
-				      const struct ev_actor *actor)
+/* Of the running process: it is the owner of what it accepts. */
+static __noinline bool accept__wanted(const struct sock *sk, __u16 family)
 {
+	struct ev_actor actor = {};
 	struct ev_sock s = {};
 
 	if (!settings.filters)
 		return true;
+	actor__fill(&actor);
 	s.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	sock__tuple(sk, family, s.laddr, s.raddr, &s.lport, &s.rport, false);
-	return filter__process(&actor->proc, actor) && filter__tuple(&s);
-}
-
-/*
- * A child that has no cookie, and so no facts. The running process is its owner. In SYN_RECV its handshake goes on,
- * and what follows will find this accept() by its address; any other was queued before the start.
- */
-static __noinline bool accept__early(const struct sock *sk, __u16 family, struct file *file, int fd)
-{
-	struct early_accept early = { .fd = fd };
-	__u64 key = (__u64)sk;
-	struct facts *l;
-
-	actor__fill(&early.actor);
-	if (!accept__wanted(sk, family, &early.actor))
-		return false;
-	if (READ(struct sock, sk, __sk_common.skc_state) != TCP_SYN_RECV) {
-		loss__count(LOST_FACTS);
-		return false;
-	}
-	l = accept__listener(sock__sport(sk));
-	if (l) {
-		early.listener = l->cookie;
-		__sync_fetch_and_add(&l->accepted, 1);
-	}
-	early.inode = file__inode(file);
-	early.now = bpf_ktime_get_boot_ns();
-	accepts_early = 1;
-	if (!bpf_map_update_elem(&early_accepts, &key, &early, BPF_ANY))
-		return true;
-	loss__count(LOST_FACTS);
-	return false;
+	return filter__process(&actor.proc, &actor) && filter__tuple(&s);
 }
 
 static __noinline void accept__tell_process(void)
@@ -70,6 +41,43 @@ static __noinline void accept__tell_process(void)
 
 	owner__fill(&o);
 	process__tell(&o);
+}
+
+/* In SYN_RECV its handshake goes on: what follows will find this accept() by its address. */
+static __noinline bool accept__note_early(const struct sock *sk, struct file *file, int fd)
+{
+	struct early_accept early = { .fd = fd };
+	__u64 key = (__u64)sk;
+	struct facts *l;
+
+	if (READ(struct sock, sk, __sk_common.skc_state) != TCP_SYN_RECV)
+		return false;
+	actor__fill(&early.actor);
+	l = accept__listener(sock__sport(sk));
+	early.listener = l ? l->cookie : 0;
+	early.inode = file__inode(file);
+	early.now = bpf_ktime_get_boot_ns();
+	accepts_early = 1;
+	return !bpf_map_update_elem(&early_accepts, &key, &early, BPF_ANY);
+}
+
+/*
+ * A child that had no cookie, and so no facts: it is noted for later, or was queued before the start. It has facts now
+ * where its handshake has ended meanwhile; then whoever removes the note makes the record.
+ */
+static __always_inline struct facts *accept__without_facts(struct sock *sk, struct file *file,
+							   int fd)
+{
+	__u64 key = (__u64)sk;
+	struct facts *f;
+	bool noted;
+
+	accept__tell_process();
+	noted = accept__note_early(sk, file, fd);
+	f = sock__facts(sk);
+	if (!f && !noted)
+		loss__count(LOST_FACTS);
+	return f && noted && bpf_map_delete_elem(&early_accepts, &key) ? NULL : f;
 }
 
 /* A child whose handshake was seen has facts that say so; any other socket is looked at closely. */
@@ -90,10 +98,9 @@ static __always_inline struct facts *accept__child(struct file *file, int fd, st
 	if (f || !sk)
 		return f;
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (sock__wanted(family, BPF_CORE_READ(sk, sk_protocol)) &&
-	    accept__early(sk, family, file, fd))
-		accept__tell_process();
-	return NULL;
+	if (!sock__wanted(family, BPF_CORE_READ(sk, sk_protocol)) || !accept__wanted(sk, family))
+		return NULL;
+	return accept__without_facts(sk, file, fd);
 }
 
 static __always_inline void accept__now(const struct sock *sk, struct facts *f, __u64 listener,

@@ -54,18 +54,25 @@ static __noinline struct facts *accept__was_early(const void *typed, __u64 cooki
 	__u64 key = (__u64)typed;
 	struct early_accept *early = bpf_map_lookup_elem(&early_accepts, &key);
 	struct accepted a = {};
-	struct facts *f;
+	struct facts *f, *l;
+	__u64 inode;
 
 	f = early ? facts__make(cookie) : NULL;
 	if (!f)
 		return NULL;
 	a.actor = early->actor;
 	a.now = a.established_ns = early->now;
-	a.listener = f->listener = early->listener;
+	a.listener = early->listener;
 	a.fd = early->fd;
-	f->inode = early->inode;
+	inode = early->inode;
+	if (bpf_map_delete_elem(&early_accepts, &key))
+		return NULL; /* taken back: accept() has found the facts */
+	l = facts__get(a.listener);
+	if (l)
+		__sync_fetch_and_add(&l->accepted, 1);
+	f->listener = a.listener;
+	f->inode = inode;
 	accept__owned(f, &a.actor.proc);
-	bpf_map_delete_elem(&early_accepts, &key);
 	accept__emit(sock__address(f, typed), f, &a, false);
 	return f;
 }

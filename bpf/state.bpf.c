@@ -77,7 +77,7 @@ static __always_inline bool state__matters(int new)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 {
-	struct facts *f;
+	struct facts *f, *early;
 
 	/* LISTEN->SYN_RECV is a child being copied: it may still carry its listener's cookie */
 	if (sk->sk_protocol != IPPROTO_TCP || (new == TCP_SYN_RECV &&old == TCP_LISTEN))
@@ -87,10 +87,13 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 	if (!sock__wanted(sk->__sk_common.skc_family, IPPROTO_TCP))
 		return 0;
 	f = facts__get(sk->__sk_common.skc_cookie.counter);
-	if (!f && accepts_early && old == TCP_SYN_RECV)
-		f = accept__was_early(sk, bpf_get_socket_cookie((void *)sk));
 	if (!f)
 		f = state__new(sk, old, new);
+	/* after the facts are there: accept() looks for those after it has left its note */
+	if (accepts_early && old == TCP_SYN_RECV) {
+		early = accept__was_early(sk, bpf_get_socket_cookie((void *)sk));
+		f = early ? early : f;
+	}
 	if (!f)
 		return 0;
 	if (settings.states)
