@@ -43,27 +43,30 @@ static __noinline void accept__tell_process(void)
 	process__tell(&o);
 }
 
-/* In SYN_RECV its handshake goes on: what follows will find this accept() by its address. */
-static __noinline bool accept__note_early(const struct sock *sk, struct file *file, int fd)
+/* What follows will find this accept() by the socket's address. */
+static __noinline bool accept__note(const struct sock *sk, struct file *file, int fd)
 {
-	struct early_accept early = { .fd = fd };
+	bool open = READ(struct sock, sk, __sk_common.skc_state) == TCP_SYN_RECV;
+	struct early_accept early = { .fd = fd, .now = bpf_ktime_get_boot_ns() };
 	__u64 key = (__u64)sk;
 	struct facts *l;
 
-	if (READ(struct sock, sk, __sk_common.skc_state) != TCP_SYN_RECV)
-		return false;
 	actor__fill(&early.actor);
 	l = accept__listener(sock__sport(sk));
 	early.listener = l ? l->cookie : 0;
+	early.established_ns = open ? early.now : 0;
 	early.inode = file__inode(file);
-	early.now = bpf_ktime_get_boot_ns();
 	accepts_early = 1;
-	return !bpf_map_update_elem(&early_accepts, &key, &early, BPF_ANY);
+	if (bpf_map_update_elem(&early_accepts, &key, &early, BPF_ANY))
+		return false;
+	if (!open)
+		accepts_unknown = 1;
+	return true;
 }
 
 /*
- * A child that had no cookie, and so no facts: it is noted for later, or was queued before the start. It has facts now
- * where its handshake has ended meanwhile; then whoever removes the note makes the record.
+ * A child that had no cookie, and so no facts. It has them now where its handshake has ended meanwhile: then whoever
+ * removes the note makes the record.
  */
 static __always_inline struct facts *accept__without_facts(struct sock *sk, struct file *file,
 							   int fd)
@@ -73,7 +76,7 @@ static __always_inline struct facts *accept__without_facts(struct sock *sk, stru
 	bool noted;
 
 	accept__tell_process();
-	noted = accept__note_early(sk, file, fd);
+	noted = accept__note(sk, file, fd);
 	f = sock__facts(sk);
 	if (!f && !noted)
 		loss__count(LOST_FACTS);

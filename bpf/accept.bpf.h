@@ -46,8 +46,8 @@ static __noinline void accept__emit(const struct sock *sk, struct facts *f, stru
 }
 
 /*
- * The first that is seen of a connection which accept() has returned already: `typed` as the context has it, `cookie`
- * just given. NULL where it is none of those.
+ * The first that is seen of a connection since accept() returned it without a cookie: `typed` as the context has it,
+ * `cookie` just given. NULL where it is none of those.
  */
 static __noinline struct facts *accept__was_early(const void *typed, __u64 cookie)
 {
@@ -61,7 +61,8 @@ static __noinline struct facts *accept__was_early(const void *typed, __u64 cooki
 	if (!f)
 		return NULL;
 	a.actor = early->actor;
-	a.now = a.established_ns = early->now;
+	a.now = early->now;
+	a.established_ns = early->established_ns;
 	a.listener = early->listener;
 	a.fd = early->fd;
 	inode = early->inode;

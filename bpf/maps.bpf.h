@@ -36,6 +36,8 @@ extern volatile __s64 boottime_offset;
 extern volatile __u8 spilled;
 /* Set with the first entry of the map early_accepts. */
 extern volatile __u8 accepts_early;
+/* Set where nothing may follow soon that finds such an entry: userspace then looks at all sockets. */
+extern volatile __u8 accepts_unknown;
 /* UDP connect() calls in flight: while there are none, sys_exit_connect need not look for one. */
 extern volatile __s64 udp_connects;
 /* While set, what socklife forks is followed: trace -- CMD. */
@@ -92,10 +94,14 @@ struct {
 	__type(value, struct call);
 } calls __weak SEC(".maps");
 
-/* accept() returned a TCP Fast Open connection before its handshake was over: before it had a cookie. */
+/*
+ * accept() returned a connection that had no cookie: its handshake is not over (TCP Fast Open), was over before the
+ * start, or ended in an interrupt of the program that would have seen it.
+ */
 struct early_accept {
 	struct ev_actor actor;
 	__u64 now;
+	__u64 established_ns;
 	__u64 listener;
 	__u64 inode;
 	__s32 fd;

@@ -13,6 +13,7 @@ volatile __u32 self_tgid = 0;
 volatile __s64 boottime_offset = 0;
 volatile __u8 spilled = 0;
 volatile __u8 accepts_early = 0;
+volatile __u8 accepts_unknown = 0;
 volatile __s64 udp_connects = 0;
 volatile __u8 adopt_children = 0;
 volatile __s64 tree_size = 0;

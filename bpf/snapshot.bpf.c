@@ -3,7 +3,7 @@
  * snapshot.bpf.c - every socket that a process holds, in all namespaces, with its owner: what was
  * there before the start, what a resynchronisation compares with, and who holds a port.
  */
-#include "process.bpf.h"
+#include "accept.bpf.h"
 
 /* What one pass wants: set by userspace before it reads (tracer_read.c). */
 volatile __u8 snapshot_mode = SNAPSHOT_NEW;
@@ -233,6 +233,8 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	f = snapshot__facts(sk);
 	if (!f || (f->flags & FACT_IGNORED))
 		return 0;
+	if (accepts_early && !snapshot__takes_all() && !(f->flags & FACT_ACCEPTED))
+		accept__was_early(sk, f->cookie);
 	if (!f->inode)
 		f->inode = file->f_inode->i_ino;
 	actor__of(&e->base.actor, task);

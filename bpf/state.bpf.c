@@ -78,6 +78,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 {
 	struct facts *f, *early;
+	bool is_new;
 
 	/* LISTEN->SYN_RECV is a child being copied: it may still carry its listener's cookie */
 	if (sk->sk_protocol != IPPROTO_TCP || (new == TCP_SYN_RECV &&old == TCP_LISTEN))
@@ -87,10 +88,11 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 	if (!sock__wanted(sk->__sk_common.skc_family, IPPROTO_TCP))
 		return 0;
 	f = facts__get(sk->__sk_common.skc_cookie.counter);
-	if (!f)
+	is_new = !f;
+	if (is_new)
 		f = state__new(sk, old, new);
 	/* after the facts are there: accept() looks for those after it has left its note */
-	if (accepts_early && old == TCP_SYN_RECV) {
+	if (accepts_early && (is_new || old == TCP_SYN_RECV)) {
 		early = accept__was_early(sk, bpf_get_socket_cookie((void *)sk));
 		f = early ? early : f;
 	}

@@ -41,6 +41,7 @@ static __always_inline void state__save(const struct sock *sk, const struct tcp_
 	facts__set(f, FACT_SAVED);
 	f->last_state = old;
 	f->sk_err = -sk->sk_err;
+	f->retrans += tp->total_retrans;
 	if (old == TCP_SYN_SENT || old == TCP_LISTEN)
 		return;
 	if (f->flags & FACT_FIN_SENT) {
@@ -66,7 +67,6 @@ static __always_inline void state__save(const struct sock *sk, const struct tcp_
 	f->unacked_bytes += unacked;
 	f->unread_bytes += unread;
 	f->unread_last = unread;
-	f->retrans += tp->total_retrans;
 	f->srtt_us = tp->srtt_us >> 3;
 	/*
 	 * Both hand the tuple to a mini-socket (tcp_time_wait); a reset received shows in sk_err, one

@@ -377,7 +377,7 @@ static void housekeeping(struct live *l)
 	/* what came before a loss is told before it, and in the table when that is compared */
 	drain_all(l);
 	tracer__losses(l->tracer, on_lost, l);
-	if (l->resync)
+	if (l->resync || tracer__accepted_unknown(l->tracer))
 		l->resync = !resync__run(l->tracer, l->pipeline, drain_for_resync, l);
 	pipeline__tick(l->pipeline, host__now(), host__gmtoff(l->options->utc));
 }

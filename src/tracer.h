@@ -69,6 +69,8 @@ int tracer__process(struct tracer *t, uint32_t tgid, struct ev_process *e);
 
 /* Losses in the kernel since the last call, one `lost` a reason. */
 void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg);
+/* Whether, since the last call, an accept() was seen of a connection that is not known: a snapshot makes its record. */
+bool tracer__accepted_unknown(struct tracer *t);
 /* Whether the kernel still has this socket. */
 bool tracer__alive(const struct tracer *t, uint64_t cookie);
 /*

@@ -219,6 +219,12 @@ void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost 
 		t->skel->data->loss_epoch = epoch + 1;
 }
 
+bool tracer__accepted_unknown(struct tracer *t)
+{
+	return t->skel->bss->accepts_unknown &&
+	       __atomic_exchange_n(&t->skel->bss->accepts_unknown, 0, __ATOMIC_RELAXED);
+}
+
 bool tracer__alive(const struct tracer *t, uint64_t cookie)
 {
 	const struct facts *f =

@@ -335,6 +335,38 @@ def test_existing_listener_accepts():
     check(orphan[0][0].get("inferred"), "its owner is not marked as inferred: %r", orphan[0][0])
 
 
+QUEUED = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+print(listener.getsockname()[1], flush=True)
+sys.stdin.readline()
+child = listener.accept()[0]
+print(child.fileno(), flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_accepted_from_before():
+    """It waited in the queue when the trace began: its accept is told within a second or two, with its own time."""
+    with live.netns() as where, subprocess.Popen(live.in_netns(where, sys.executable, "-c", QUEUED),
+                                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                                 preexec_fn=live.die_with_parent) as server:
+        port = int(server.stdout.readline())
+        with live.Tracer("--netns", "/run/netns/" + where) as tracer:
+            live.wait_for(lambda: tracer.has(type="snapshot", lport=port, state="LISTEN"), "snapshot")
+            server.stdin.write("accept\n")
+            server.stdin.flush()
+            fd = int(server.stdout.readline())
+            live.wait_for(lambda: tracer.has(type="accept", lport=port), "accept")
+            server.communicate()
+            live.wait_for(lambda: tracer.has(type="close", lport=port, role="server"), "close")
+    child, = [life for life in tracer.socks.values() if life[0]["type"] == "accept"]
+    equal([r["type"] for r in child], ["accept", "close"], "records")
+    equal((child[0]["fd"], child[0]["pid"], "queue_us" in child[0]), (fd, server.pid, False), "the accept")
+    check(tracer.socks[child[0]["listener"]][0]["lport"] == port, "its listener: %r", child[0])
+
+
 def test_no_snapshot():
     with live.Held():
         with live.Tracer("--no-snapshot") as tracer:
