@@ -141,10 +141,10 @@ check-asan-build: asan $(UNIT_TESTS:%=$(B)/asan/%)
 ifeq ($(filter check,$(MAKECMDGOALS))$(filter check-root,$(MAKECMDGOALS)),checkcheck-root)
 check: check-build
 check-root: check-build check-root-build | check
-	$(Q)V=$(V) tests/run unit golden live
+	$(Q)V=$(V) tests/run unit golden docs live
 else
 check: check-build
-	$(Q)V=$(V) tests/run unit golden
+	$(Q)V=$(V) tests/run unit golden docs
 check-root: check-root-build
 	$(Q)V=$(V) tests/run live
 endif
@@ -239,7 +239,7 @@ PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libe
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
 	netbase jq python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace \
-	procps util-linux tmux chromium systemd \
+	procps util-linux tmux chromium systemd mandoc zsh \
 	qemu-system-x86 busybox-static cpio xz-utils e2fsprogs
 
 # Their daemons must not start, now or at the next boot: RUNLEVEL=1 tells invoke-rc.d, masking tells
