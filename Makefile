@@ -238,7 +238,7 @@ clean:
 PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev libssl-dev libjson-c-dev libncurses-dev libseccomp-dev pkg-config \
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
-	netbase jq python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace \
+	netbase jq sqlite3 python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace \
 	procps util-linux tmux chromium systemd mandoc zsh \
 	qemu-system-x86 busybox-static cpio xz-utils e2fsprogs
 
