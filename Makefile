@@ -6,6 +6,10 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/socklife
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG ?= clang
@@ -19,26 +23,29 @@ B := build
 ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64.*/powerpc/; \
 	s/riscv64/riscv/; s/s390x/s390/; s/^arm.*/arm/')
 
-# Flags. What the user gives in CFLAGS and LDFLAGS comes last.
+# Flags. What the user gives in CFLAGS and LDFLAGS comes last. The prefix map: the same bytes wherever it is built.
+PREFIX_MAP := -fdebug-prefix-map=$(CURDIR)=.
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	$(if $(filter-out 0,$(WERROR)),-Werror)
 C_FLAGS = -std=gnu11 -D_GNU_SOURCE -DSOCKLIFE_VERSION='"$(VERSION)"' $(WARNINGS) \
-	-Iinclude -Isrc -I$(B)/bpf -pthread $(PKG_CFLAGS) $(CFLAGS)
+	-Iinclude -Isrc -I$(B)/bpf -pthread $(PREFIX_MAP) $(PKG_CFLAGS) $(CFLAGS)
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 # <asm/types.h> is in the multiarch directory, where `clang -target bpf` does not look.
-BPF_FLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -D__TARGET_ARCH_$(ARCH) \
+BPF_FLAGS = -target bpf -mcpu=v3 -O2 -g $(PREFIX_MAP) -std=gnu11 -D__TARGET_ARCH_$(ARCH) \
 	-Wall -Wextra -Wno-unused-parameter $(if $(filter-out 0,$(WERROR)),-Werror) \
 	-Ivmlinux -Iinclude -Ibpf $(BPF_MULTIARCH)
 
 # Asked when first used, once: `make deps` must run where nothing is installed.
 LIBRARIES := libbpf libelf zlib libcrypto json-c ncursesw libseccomp
 LIBS = $(eval LIBS := $$(shell pkg-config --libs $(LIBRARIES)))$(LIBS)
+STATIC_LIBS = $(eval STATIC_LIBS := $$(shell pkg-config --static --libs $(LIBRARIES)))$(STATIC_LIBS)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(LIBRARIES)))$(PKG_CFLAGS)
 BPF_MULTIARCH = $(eval BPF_MULTIARCH := \
 	$$(addprefix -idirafter ,$$(wildcard /usr/include/$$(shell uname -m)-linux-gnu*)))$(BPF_MULTIARCH)
 
 SRCS := $(sort $(wildcard src/*.c src/detect/*.c src/sink/*.c src/top/*.c))
 BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
+STATIC_SRCS := $(sort $(wildcard src/static/*.c))
 SKELETON := $(B)/bpf/socklife.skel.h
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 UNIT_TESTS := $(filter tests/unit/test_%,$(UNIT_SRCS:.c=))
@@ -52,7 +59,7 @@ FORMATTED := $(wildcard bpf/*.[ch] src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
 Q := $(if $(filter-out 0,$(V)),,@)
 say = $(if $(filter-out 0,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
 
-.PHONY: all deps check check-root check-vm check-build check-root-build check-asan check-asan-build check-asan-live asan \
+.PHONY: all static deb deps check check-root check-vm check-deb check-build check-root-build check-asan check-asan-build check-asan-live asan \
 	fuzz fuzz-build fuzz-coverage install uninstall clean format lint lint-format lint-wire lint-stack lint-tidy \
 	lint-cppcheck bench FORCE
 .SECONDARY:
@@ -105,6 +112,13 @@ $(UNIT_TESTS:%=$(1)/%): %: %.o $(UNIT_COMMON:%=$(1)/%.o) \
 endef
 $(eval $(call c_rules,$(B),socklife))
 $(eval $(call c_rules,$(B)/asan,$(B)/asan/socklife,$(SANITIZE),-asan))
+
+# For hosts that have no library of ours. The linker would warn of what src/static/ sees to.
+$(B)/static/socklife: $(SRCS:%.c=$(B)/%.o) $(STATIC_SRCS:%.c=$(B)/%.o)
+	$(call say,LD-static,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) -static-pie -s -Wl,--no-warnings -o $@ $^ $(LDFLAGS) $(STATIC_LIBS)
+static: $(B)/static/socklife
 
 # The same for libFuzzer, which only clang has.
 FUZZ_FLAGS = $(C_FLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link
@@ -206,30 +220,44 @@ TIDY_CHECKS := clang-analyzer-*,bugprone-*,misc-redundant-expression,misc-unused
 	-bugprone-assignment-in-if-condition,-bugprone-suspicious-string-compare
 empty :=
 lint-tidy: $(SKELETON)
-	$(call say,TIDY,"$(words $(SRCS)) files")
-	$(Q)printf '%s\n' $(SRCS) | xargs -P $$(nproc) -I{} $(CLANG_TIDY) {} --quiet \
+	$(call say,TIDY,"$(words $(SRCS) $(STATIC_SRCS)) files")
+	$(Q)printf '%s\n' $(SRCS) $(STATIC_SRCS) | xargs -P $$(nproc) -I{} $(CLANG_TIDY) {} --quiet \
 		--header-filter='^(src|include)/' --warnings-as-errors='*' \
 		--checks='-*,$(subst $(empty) $(empty),,$(TIDY_CHECKS))' \
 		-- $(filter-out -Werror,$(C_FLAGS)) 2>$(B)/tidy.log || \
 		{ grep -v 'warnings generated' $(B)/tidy.log; exit 1; }
 
 lint-cppcheck:
-	$(call say,CPPCHECK,"$(words $(SRCS)) files")
+	$(call say,CPPCHECK,"$(words $(SRCS) $(STATIC_SRCS)) files")
 	$(Q)$(CPPCHECK) --quiet --error-exitcode=1 --enable=warning,portability,performance \
 		--inline-suppr --suppress=missingIncludeSystem --suppress=unknownMacro --std=c11 \
-		-D_GNU_SOURCE -DSOCKLIFE_VERSION='"$(VERSION)"' -Iinclude -Isrc $(SRCS)
+		-D_GNU_SOURCE -DSOCKLIFE_VERSION='"$(VERSION)"' -Iinclude -Isrc $(SRCS) $(STATIC_SRCS)
 
 # --- installing ---------------------------------------------------------------------------------
 
+# What is installed beside the binary and the unit, as FILE:DIRECTORY. bash looks for a completion under the command.
+EXAMPLES := $(filter-out contrib/socklife.service contrib/debian/% contrib/completion/%, \
+	$(shell find contrib -type f | sort))
+INSTALLED := $(foreach page,$(MANPAGES),$(page):$(MANDIR)/man$(subst .,,$(suffix $(page)))) \
+	$(addsuffix :$(BASHDIR),$(wildcard contrib/completion/socklife.bash)) \
+	$(addsuffix :$(ZSHDIR),$(wildcard contrib/completion/_socklife)) \
+	README.md:$(DOCDIR) \
+	$(foreach file,$(sort $(shell find docs -type f)),$(file):$(DOCDIR)/$(dir $(file))) \
+	$(foreach file,$(EXAMPLES),$(file):$(DOCDIR)/examples/$(patsubst contrib/%,%,$(dir $(file))))
+
 install: all
 	$(Q)install -D -m 755 socklife $(DESTDIR)$(BINDIR)/socklife
-	$(Q)for page in $(MANPAGES); do \
-		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+	$(Q)install -d -m 755 $(DESTDIR)$(UNITDIR)
+	$(Q)sed 's|/usr/local/bin/|$(BINDIR)/|' contrib/socklife.service > $(DESTDIR)$(UNITDIR)/socklife.service
+	$(Q)chmod 644 $(DESTDIR)$(UNITDIR)/socklife.service
+	$(Q)for pair in $(INSTALLED); do file=$${pair%%:*}; \
+		install -D -m 644 $$file "$(DESTDIR)$${pair#*:}/$$(basename $$file .bash)" || exit; done
 
 uninstall:
-	$(Q)rm -f $(DESTDIR)$(BINDIR)/socklife
-	$(Q)for page in $(MANPAGES); do \
-		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+	$(Q)rm -f $(DESTDIR)$(BINDIR)/socklife $(DESTDIR)$(UNITDIR)/socklife.service
+	$(Q)for pair in $(INSTALLED); do file=$${pair%%:*}; \
+		rm -f "$(DESTDIR)$${pair#*:}/$$(basename $$file .bash)" || exit; done
+	$(Q)rm -rf $(DESTDIR)$(DOCDIR)
 
 clean:
 	$(Q)rm -rf $(B) socklife
