@@ -24,7 +24,7 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64.*/power
 	s/riscv64/riscv/; s/s390x/s390/; s/^arm.*/arm/')
 
 # Flags. What the user gives in CFLAGS and LDFLAGS comes last. The prefix map: the same bytes wherever it is built.
-PREFIX_MAP := -fdebug-prefix-map=$(CURDIR)=.
+PREFIX_MAP := "-fdebug-prefix-map=$(CURDIR)=."
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	$(if $(filter-out 0,$(WERROR)),-Werror)
 C_FLAGS = -std=gnu11 -D_GNU_SOURCE -DSOCKLIFE_VERSION='"$(VERSION)"' $(WARNINGS) \
@@ -141,7 +141,7 @@ $(TRIGGERS) $(BENCHES): $(B)/%: %.c $(B)/flags
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread $(CFLAGS) -MMD -MP -MF $@.d \
 		-o $@ $< $(LDFLAGS)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/deb -prune -o -name '*.d' -print 2>/dev/null)
 
 # --- tests --------------------------------------------------------------------------------------
 
@@ -166,6 +166,10 @@ endif
 # In guests of other kernels; VM_TESTS=ci: a selection.
 check-vm: check-root-build
 	$(Q)V=$(V) tests/run vm
+
+# The Debian package and the static binary, in a fresh root and in an empty one; and built twice. As root.
+check-deb: all static deb
+	$(Q)V=$(V) tests/run deb
 
 check-asan: check-asan-build
 	$(Q)V=$(V) tests/run asan-unit asan-golden
@@ -259,6 +263,25 @@ uninstall:
 		rm -f "$(DESTDIR)$${pair#*:}/$$(basename $$file .bash)" || exit; done
 	$(Q)rm -rf $(DESTDIR)$(DOCDIR)
 
+# --- Debian package -----------------------------------------------------------------------------
+
+# As any user. The time in it is the last commit's, so that the same sources give the same bytes.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y Makefile)
+DEB_TREE := $(B)/deb/socklife-$(VERSION)
+deb: export SOURCE_DATE_EPOCH := $(SOURCE_DATE_EPOCH)
+deb:
+	$(call say,DEB,$(B)/deb)
+	$(Q)rm -rf $(B)/deb && mkdir -p $(DEB_TREE)
+	$(Q)cp -R Makefile README.md LICENSE bpf contrib docs include $(wildcard man) src tests vmlinux $(DEB_TREE)
+	$(Q)mv $(DEB_TREE)/contrib/debian $(DEB_TREE)/debian
+	$(Q)sed "s/@VERSION@/$(VERSION)/; s/@DATE@/$$(LC_ALL=C date -uRd @$$SOURCE_DATE_EPOCH)/" \
+		$(DEB_TREE)/debian/changelog.in > $(DEB_TREE)/debian/changelog
+	$(Q)rm $(DEB_TREE)/debian/changelog.in
+	$(Q)chmod -R u=rwX,go=rX $(DEB_TREE) && find $(DEB_TREE) -exec touch -hd @$$SOURCE_DATE_EPOCH {} +
+	$(Q)cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u CFLAGS -u LDFLAGS \
+		DEB_BUILD_OPTIONS="nocheck parallel=$$(nproc)" dpkg-buildpackage -b -us -uc >../log 2>&1 || \
+		{ tail -n 40 ../log >&2; exit 1; }
+
 clean:
 	$(Q)rm -rf $(B) socklife
 
@@ -266,8 +289,8 @@ clean:
 PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev libssl-dev libjson-c-dev libncurses-dev libseccomp-dev pkg-config \
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
-	netbase jq sqlite3 python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace \
-	procps util-linux tmux chromium systemd mandoc zsh \
+	netbase jq sqlite3 python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace procps \
+	util-linux tmux chromium systemd mandoc zsh debhelper lintian debootstrap \
 	qemu-system-x86 busybox-static cpio xz-utils e2fsprogs
 
 # Their daemons must not start, now or at the next boot: RUNLEVEL=1 tells invoke-rc.d, masking tells
