@@ -38,7 +38,9 @@ BPF_FLAGS = -target bpf -mcpu=v3 -O2 -g $(PREFIX_MAP) -std=gnu11 -D__TARGET_ARCH
 # Asked when first used, once: `make deps` must run where nothing is installed.
 LIBRARIES := libbpf libelf zlib libcrypto json-c ncursesw libseccomp
 LIBS = $(eval LIBS := $$(shell pkg-config --libs $(LIBRARIES)))$(LIBS)
-STATIC_LIBS = $(eval STATIC_LIBS := $$(shell pkg-config --static --libs $(LIBRARIES)))$(STATIC_LIBS)
+# libmicrohttpd's own list has GnuTLS: src/static/no_tls.c.
+STATIC_LIBS = $(eval STATIC_LIBS := $(if $(filter libmicrohttpd,$(LIBRARIES)),-lmicrohttpd) \
+	$$(shell pkg-config --static --libs $(filter-out libmicrohttpd,$(LIBRARIES))))$(STATIC_LIBS)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(LIBRARIES)))$(PKG_CFLAGS)
 BPF_MULTIARCH = $(eval BPF_MULTIARCH := \
 	$$(addprefix -idirafter ,$$(wildcard /usr/include/$$(shell uname -m)-linux-gnu*)))$(BPF_MULTIARCH)
@@ -241,12 +243,12 @@ lint-cppcheck:
 
 # What is installed beside the binary and the unit, as FILE:DIRECTORY. bash looks for a completion under the command.
 EXAMPLES := $(filter-out contrib/socklife.service contrib/debian/% contrib/completion/%, \
-	$(shell find contrib -type f | sort))
+	$(shell find contrib -type f 2>/dev/null | sort))
 INSTALLED := $(foreach page,$(MANPAGES),$(page):$(MANDIR)/man$(subst .,,$(suffix $(page)))) \
 	$(addsuffix :$(BASHDIR),$(wildcard contrib/completion/socklife.bash)) \
 	$(addsuffix :$(ZSHDIR),$(wildcard contrib/completion/_socklife)) \
 	README.md:$(DOCDIR) \
-	$(foreach file,$(sort $(shell find docs -type f)),$(file):$(DOCDIR)/$(dir $(file))) \
+	$(foreach file,$(sort $(shell find docs -type f 2>/dev/null)),$(file):$(DOCDIR)/$(dir $(file))) \
 	$(foreach file,$(EXAMPLES),$(file):$(DOCDIR)/examples/$(patsubst contrib/%,%,$(dir $(file))))
 
 install: all
@@ -290,7 +292,7 @@ PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libe
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
 	netbase jq sqlite3 python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace procps \
-	util-linux tmux chromium systemd mandoc zsh debhelper lintian debootstrap \
+	util-linux tmux chromium systemd mandoc zsh debhelper lintian debootstrap libcap2-bin python3-yaml \
 	qemu-system-x86 busybox-static cpio xz-utils e2fsprogs
 
 # Their daemons must not start, now or at the next boot: RUNLEVEL=1 tells invoke-rc.d, masking tells
