@@ -101,6 +101,12 @@ int cgroup__open_root(void)
 	if (fd < 0 || is_root(fd))
 		return fd;
 	close(fd);
+	/* A container may have been given the host's. */
+	fd = mounted("cgroup2");
+	if (fd >= 0 && is_root(fd))
+		return fd;
+	if (fd >= 0)
+		close(fd);
 	if (pthread_create(&thread, NULL, open_from_outside, &fd))
 		return -EAGAIN;
 	pthread_join(thread, NULL);
