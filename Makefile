@@ -290,6 +290,7 @@ clean:
 # To build; to check the sources; programs that the tests trace, and what they compare with.
 PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev libssl-dev libjson-c-dev libncurses-dev libseccomp-dev pkg-config \
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
+	debhelper lintian debootstrap libcap2-bin python3-yaml \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
 	netbase jq sqlite3 python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace procps \
 	util-linux tmux chromium systemd mandoc zsh debhelper lintian debootstrap libcap2-bin python3-yaml \
