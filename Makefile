@@ -293,7 +293,7 @@ PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libe
 	debhelper lintian debootstrap libcap2-bin python3-yaml \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
 	netbase jq sqlite3 python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace procps \
-	util-linux tmux chromium systemd mandoc zsh debhelper lintian debootstrap libcap2-bin python3-yaml \
+	util-linux tmux chromium systemd mandoc zsh \
 	qemu-system-x86 busybox-static cpio xz-utils e2fsprogs
 
 # Their daemons must not start, now or at the next boot: RUNLEVEL=1 tells invoke-rc.d, masking tells
