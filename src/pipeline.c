@@ -31,6 +31,7 @@ struct pipeline {
 	struct segment segment;
 	uint64_t segment_ns;
 	struct netns_told *netns; /* NULL: not of an audit log */
+	struct pipeline_watch watch;
 };
 
 /* The kernel's answer, and what joins it from the table. */
@@ -197,6 +198,13 @@ static bool is_event(enum record_type type)
 	return type > RECORD_SNAPSHOT && type < RECORD_FINDING;
 }
 
+static void count(struct pipeline *p, const struct record *r)
+{
+	p->totals.events[r->type]++;
+	if (p->watch.record)
+		p->watch.record(p->watch.arg, r);
+}
+
 static void write_process(struct pipeline *p, const struct ev_owner *o, uint64_t now_ns)
 {
 	struct known *k = o && o->tgid ? processes__find(p->processes, o, NULL) : NULL;
@@ -214,7 +222,7 @@ static void write_process(struct pipeline *p, const struct ev_owner *o, uint64_t
 	}
 	if (process.cgroup_id)
 		cgroup_cache__find(p->cgroups, process.cgroup_id, &r.cgroup, &r.container);
-	p->totals.events[RECORD_PROCESS]++;
+	count(p, &r);
 	p->sink->write(p->sink, &r, ++p->seq);
 }
 
@@ -245,7 +253,7 @@ static void write_record(struct pipeline *p, const struct record *r)
 	const struct record_filter *f = &p->config.filter;
 	bool write = pipeline__chosen(f, r);
 
-	p->totals.events[r->type]++;
+	count(p, r);
 	if (pipeline__full(p) && r->type != RECORD_STOP)
 		return;
 	if (write || (f->events & 1u << RECORD_PROCESS))
@@ -342,6 +350,12 @@ int pipeline__set_sink(struct pipeline *p, struct sink *s)
 {
 	p->sink = s;
 	return s ? 0 : -ENOMEM;
+}
+
+void pipeline__watch(struct pipeline *p, const struct pipeline_watch *w)
+{
+	p->watch = *w;
+	sock_table__set_noter(p->table, &w->noter);
 }
 
 void pipeline__start(struct pipeline *p, uint64_t now_ns)

@@ -13,6 +13,7 @@
 #include "options.h"
 #include "record.h"
 #include "sink.h"
+#include "sock_table.h"
 
 /* Everything that shapes the output besides the events. A capture's first chunk. */
 struct pipeline_config {
@@ -46,6 +47,17 @@ void pipeline__free(struct pipeline *p);
 /* The sink is the pipeline's from here on. Its wall pointer must be pipeline__wall(). */
 const struct wall *pipeline__wall(const struct pipeline *p);
 int pipeline__set_sink(struct pipeline *p, struct sink *s); /* -ENOMEM for NULL */
+
+/*
+ * Somebody who looks on: each record that there is, also those that the filter keeps from the sink, but none that is told
+ * again; and each socket of the table. Nothing comes of it in the output. Before the start.
+ */
+struct pipeline_watch {
+	void (*record)(void *arg, const struct record *r);
+	void *arg;
+	struct sock_noter noter;
+};
+void pipeline__watch(struct pipeline *p, const struct pipeline_watch *w);
 
 void pipeline__start(struct pipeline *p, uint64_t now_ns);
 void pipeline__event(struct pipeline *p, const void *data, size_t size);

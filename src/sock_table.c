@@ -28,6 +28,7 @@ struct entry {
 	bool listener;
 	bool options_known;
 	bool told; /* equals the table's: told, or come since then */
+	uint8_t note;
 };
 
 struct sock_table {
@@ -46,6 +47,7 @@ struct sock_table {
 	uint32_t tell;              /* the next entry to be told */
 	struct ev_actor tell_actor; /* of the last one told */
 	struct entry gone;          /* what the last removed record points into */
+	struct sock_noter noter;
 };
 
 static uint32_t hash(uint64_t cookie)
@@ -174,11 +176,23 @@ static void link_listener(struct sock_table *t, struct entry *e)
 	t->listeners = index;
 }
 
+void sock_table__set_noter(struct sock_table *t, const struct sock_noter *n)
+{
+	t->noter = *n;
+}
+
+static void note(const struct sock_table *t, struct entry *e, bool gone)
+{
+	if (t->noter.note)
+		e->note = t->noter.note(t->noter.arg, &e->sock, e->note, gone);
+}
+
 /* Keeps a copy in t->gone for the record that is being made of it. */
 static void remove_entry(struct sock_table *t, struct entry *e)
 {
 	uint32_t index = e - t->entries;
 
+	note(t, e, true);
 	unlink_listener(t, e);
 	empty_slot(t, slot_of(t, e->sock.cookie));
 	if (e->older != NONE)
@@ -476,6 +490,8 @@ bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, 
 		appliers[ev->head.type](e, ev, r);
 		if (e != &lone && s->state == TCP_LISTEN)
 			link_listener(t, e);
+		if (e != &lone)
+			note(t, e, false);
 		return true;
 	}
 	first_seen(e, ev);

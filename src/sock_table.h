@@ -44,6 +44,16 @@ bool sock_table__tell_next(struct sock_table *t, uint64_t at_ns, struct record *
 bool sock_table__tell_first(struct sock_table *t, uint64_t cookie, uint64_t at_ns, struct record *r,
 			    struct retold *retold);
 
+/*
+ * Somebody who keeps a byte with each socket: called after each change with what it returned before, 0 at first, and
+ * when the socket leaves the table, however that comes. At most one; before the first event.
+ */
+struct sock_noter {
+	uint8_t (*note)(void *arg, const struct ev_sock *s, uint8_t before, bool gone);
+	void *arg;
+};
+void sock_table__set_noter(struct sock_table *t, const struct sock_noter *n);
+
 size_t sock_table__count(const struct sock_table *t);
 /* Sockets dropped because the table was full. */
 uint64_t sock_table__evicted(const struct sock_table *t);
