@@ -21,12 +21,14 @@ static __always_inline struct facts *accept__listener(__u16 lport)
 	return l && (l->flags & FACT_LISTENED) && l->lport == lport ? l : NULL;
 }
 
-/* Of the running process: it is the owner of what it accepts. */
+/* Of the running process: it is the owner of what it accepts. What socklife accepts is nothing to tell of. */
 static __noinline bool accept__wanted(const struct sock *sk, __u16 family)
 {
 	struct ev_actor actor = {};
 	struct ev_sock s = {};
 
+	if (bpf_get_current_pid_tgid() >> 32 == self_tgid)
+		return false;
 	if (!settings.filters)
 		return true;
 	actor__fill(&actor);
@@ -112,6 +114,11 @@ static __always_inline void accept__now(const struct sock *sk, struct facts *f, 
 	struct accepted a = { .listener = listener, .now = bpf_ktime_get_boot_ns(), .fd = -1 };
 
 	actor__fill(&a.actor);
+	if (a.actor.proc.tgid ==
+	    self_tgid) { /* who asks for its metrics: that end has its records */
+		facts__set(f, FACT_IGNORED);
+		return;
+	}
 	if (ret < 0) {
 		a.error = ret;
 		a.fd_limit = ret == -EMFILE || ret == -ENFILE ? task__fd_limit() : 0;
