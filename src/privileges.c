@@ -195,7 +195,8 @@ uint64_t privileges__to_write(const char *dir)
 enum {
 	OFFLINE = 1 << PRIVILEGES_OFFLINE,
 	LIVE = 1 << PRIVILEGES_LIVE,
-	RECORD = 1 << PRIVILEGES_RECORD
+	RECORD = 1 << PRIVILEGES_RECORD,
+	SERVES = 1 << (PRIVILEGES_RECORD + 1)
 };
 #define ASKS (LIVE | RECORD)
 #define ALL  (OFFLINE | ASKS)
@@ -265,6 +266,8 @@ static const struct {
 	  { "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "fsync",
 	    "fdatasync", "fallocate", "utimensat", "utimensat_time64", "fchmod", "statfs",
 	    "statfs64" } },
+	/* --metrics: its listener is open by then */
+	{ SERVES, { "accept4", "shutdown" } },
 };
 
 #define IS(i, value)                                                                               \
@@ -375,7 +378,7 @@ static int limit_calls(enum privileges p, uint64_t more)
 	if (!err)
 		err = seccomp_attr_set(ctx, SCMP_FLTATR_API_SYSRAWRC, 1);
 	if (!err)
-		err = add_all(ctx, 1u << p);
+		err = add_all(ctx, 1u << p | (more & PRIVILEGE_SERVE ? SERVES : 0));
 	if (!err)
 		err = add_signals(ctx, more);
 	if (!err)

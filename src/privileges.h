@@ -19,6 +19,9 @@ enum privileges {
 
 #define PRIVILEGE(cap) (1ull << (cap)) /* CAP_* of <linux/capability.h> */
 
+#define PRIVILEGE_SERVE                                                                            \
+	(1ull << 63) /* no capability: to accept connections on a socket that is open */
+
 /*
  * Of the whole process: no_new_privs and the system calls. Of the calling thread, and of those that it makes
  * afterwards: the capabilities; `more` are kept too, PRIVILEGE() of each. Where the kernel refuses, a warning: what
