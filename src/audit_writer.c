@@ -19,6 +19,7 @@ struct audit_writer {
 	int wake, notify; /* eventfds: for the thread, for the event loop */
 	bool asleep;      /* by both, as are: */
 	bool wants;
+	uint64_t rounds; /* of the thread's loop */
 	pthread_mutex_t lock;
 	struct audit_status status;
 	/* the event loop's */
@@ -114,6 +115,7 @@ static void *run(void *arg)
 	while (!w->done) {
 		bool any = pump(w);
 
+		__atomic_store_n(&w->rounds, w->rounds + 1, __ATOMIC_RELAXED);
 		if (!w->done && audit_log__keep_time(w->log)) {
 			__atomic_store_n(&w->wants, true, __ATOMIC_RELEASE);
 			poke(w->notify);
@@ -207,6 +209,14 @@ void audit_writer__status(struct audit_writer *w, struct audit_status *s)
 	pthread_mutex_lock(&w->lock);
 	*s = w->status;
 	pthread_mutex_unlock(&w->lock);
+}
+
+bool audit_writer__goes_on(const struct audit_writer *w, uint64_t *rounds)
+{
+	uint64_t now = __atomic_load_n(&w->rounds, __ATOMIC_RELAXED), before = *rounds;
+
+	*rounds = now;
+	return now != before || __atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST);
 }
 
 void audit_writer__settle(struct audit_writer *w, unsigned int ms)

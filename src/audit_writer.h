@@ -35,6 +35,12 @@ int audit_writer__fd(const struct audit_writer *w);
 bool audit_writer__wants_segment(struct audit_writer *w);
 void audit_writer__status(struct audit_writer *w, struct audit_status *s);
 
+/*
+ * The writer goes on, or sleeps because there is nothing to do; false: since the last call it has been at one thing,
+ * such as a write() that does not return. *rounds is the caller's, 0 at first.
+ */
+bool audit_writer__goes_on(const struct audit_writer *w, uint64_t *rounds);
+
 /* Waits until all that was published is written or counted as lost, at most ms. */
 void audit_writer__settle(struct audit_writer *w, unsigned int ms);
 /* Writes the rest, seals, ends the thread: 0, or -errno where the log's end could not be written. */

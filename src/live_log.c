@@ -25,6 +25,8 @@ struct live_log {
 	bool telling;
 	unsigned int waited_ms;
 	int error, gzip; /* said already */
+	uint64_t lost;
+	uint64_t rounds, stalled_ns; /* of the writer, for health() */
 };
 
 static void take_line(void *arg, const struct record *r, const char *line, size_t n)
@@ -123,6 +125,18 @@ static void hear(struct live_log *g, const struct audit_status *s)
 			  g->options->dir, log__errno(s->gzip));
 	g->error = s->error;
 	g->gzip = s->gzip;
+	g->lost = s->lost;
+}
+
+void live_log__health(struct live_log *g, uint64_t now_ns, struct live_log_health *h)
+{
+	if (audit_writer__goes_on(g->writer, &g->rounds))
+		g->stalled_ns = 0;
+	else if (!g->stalled_ns)
+		g->stalled_ns = now_ns;
+	*h = (struct live_log_health){ .error = g->error,
+				       .lost = g->lost,
+				       .stalled_ns = g->stalled_ns };
 }
 
 bool live_log__step(struct live_log *g)

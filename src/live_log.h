@@ -29,6 +29,14 @@ bool live_log__step(struct live_log *g);
 /* There is more to tell of a segment's beginning, and room for it: step() again soon. */
 bool live_log__busy(const struct live_log *g);
 
+/* How the writer fares, as of the last step(). */
+struct live_log_health {
+	int error;           /* -errno: nothing can be written; 0: all is well */
+	uint64_t lost;       /* records that could not be written, in all */
+	uint64_t stalled_ns; /* since when it has not gone on, CLOCK_BOOTTIME; 0: it does */
+};
+void live_log__health(struct live_log *g, uint64_t now_ns, struct live_log_health *h);
+
 /* What was told so far can be written. step() does that, too. */
 void live_log__publish(struct live_log *g);
 /* While the queue is filling up: waits a little. False: there is room enough, or it is no use. */
