@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "notify.h"
+#include "parse.h"
 
 void notify__send(const char *state)
 {
@@ -27,4 +28,25 @@ void notify__send(const char *state)
 	/* where that fails, there is nobody else to tell: the manager has a timeout of its own */
 	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, size);
 	close(fd);
+}
+
+struct watchdog watchdog__wanted(uint64_t now_ns)
+{
+	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	uint64_t us, for_pid;
+
+	if (!usec || parse__unsigned(usec, 2, UINT64_MAX / 1000, &us))
+		return (struct watchdog){ 0 };
+	/* set for another process, which had us as its child */
+	if (pid && (parse__unsigned(pid, 1, INT32_MAX, &for_pid) || for_pid != (uint64_t)getpid()))
+		return (struct watchdog){ 0 };
+	return (struct watchdog){ .every_ns = us * 1000 / 2, .due_ns = now_ns };
+}
+
+void watchdog__beat(struct watchdog *w, uint64_t now_ns)
+{
+	if (!w->every_ns || now_ns < w->due_ns)
+		return;
+	w->due_ns = now_ns + w->every_ns;
+	notify__send("WATCHDOG=1");
 }
