@@ -36,7 +36,7 @@ BPF_FLAGS = -target bpf -mcpu=v3 -O2 -g $(PREFIX_MAP) -std=gnu11 -D__TARGET_ARCH
 	-Ivmlinux -Iinclude -Ibpf $(BPF_MULTIARCH)
 
 # Asked when first used, once: `make deps` must run where nothing is installed.
-LIBRARIES := libbpf libelf zlib libcrypto json-c ncursesw libseccomp
+LIBRARIES := libbpf libelf zlib libcrypto json-c ncursesw libseccomp libmicrohttpd
 LIBS = $(eval LIBS := $$(shell pkg-config --libs $(LIBRARIES)))$(LIBS)
 # libmicrohttpd's own list has GnuTLS: src/static/no_tls.c.
 STATIC_LIBS = $(eval STATIC_LIBS := $(if $(filter libmicrohttpd,$(LIBRARIES)),-lmicrohttpd) \
@@ -288,12 +288,12 @@ clean:
 	$(Q)rm -rf $(B) socklife
 
 # To build; to check the sources; programs that the tests trace, and what they compare with.
-PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev libssl-dev libjson-c-dev libncurses-dev libseccomp-dev pkg-config \
+PACKAGES := gcc make clang llvm libc6-dev linux-libc-dev libbpf-dev bpftool libelf-dev zlib1g-dev libssl-dev libjson-c-dev libncurses-dev libseccomp-dev libmicrohttpd-dev pkg-config \
 	libcmocka-dev clang-format clang-tidy cppcheck libclang-rt-14-dev \
 	debhelper lintian debootstrap libcap2-bin python3-yaml \
 	nginx-light curl redis-server redis-tools postgresql wrk iperf3 strace iproute2 lsof nftables \
 	netbase jq sqlite3 python3 python3-jsonschema python3-fastjsonschema libbpf-tools bpftrace procps \
-	util-linux tmux chromium systemd mandoc zsh \
+	util-linux tmux chromium systemd mandoc zsh prometheus \
 	qemu-system-x86 busybox-static cpio xz-utils e2fsprogs
 
 # Their daemons must not start, now or at the next boot: RUNLEVEL=1 tells invoke-rc.d, masking tells
@@ -304,7 +304,7 @@ deps:
 		case $$have in *" installed:$$p "*) ;; *) missing="$$missing $$p";; esac; done; \
 	[ -n "$$missing" ] || exit 0; \
 	[ "$$(id -u)" = 0 ] || { echo "make deps: must be root to install:$$missing" >&2; exit 1; }; \
-	units=; [ ! -d /run/systemd/system ] || for u in nginx redis-server postgresql iperf3; do \
+	units=; [ ! -d /run/systemd/system ] || for u in nginx redis-server postgresql iperf3 prometheus; do \
 		case $$missing in *$$u*) units="$$units $$u";; esac; done; \
 	[ -z "$$units" ] || systemctl --quiet --runtime mask $$units; \
 	export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \

@@ -18,7 +18,8 @@ const struct command commands[] = {
 		.name = "trace",
 		.synopsis =
 			"[FILTERS] [--json] [-o FILE] [--states] [--timeout T] [--count N] "
-			"[--no-snapshot] [--utc] [--capture FILE] [--user NAME] [-- CMD ARG...]",
+			"[--no-snapshot] [--utc] [--capture FILE] [--metrics [ADDR:]PORT] [--user NAME] "
+			"[-- CMD ARG...]",
 		.summary = "Follow socket events live, one line each, findings in place.",
 		.about = "With CMD: only that command and all its descendants, until the last one "
 			 "ends and its sockets are dead (1 s at most). It exits with CMD's status "
@@ -68,7 +69,7 @@ const struct command commands[] = {
 		.synopsis =
 			"[FILTERS] [--dir DIR] [--rotate-size SIZE] [--rotate-time T] "
 			"[--keep-size SIZE] [--keep-time T] [--sync none|seal] [--seal-every T] "
-			"[--on-full stop|drop-oldest] [--key FILE] [--no-args]",
+			"[--on-full stop|drop-oldest] [--key FILE] [--no-args] [--metrics [ADDR:]PORT]",
 		.summary = "Write the audit log, for a service.",
 		.about = "The log is JSON, one object a line, the same records as trace --json, in "
 			 "segments DIR/socklife-NNNNNN.ndjson, gzipped when they are full. Seals "

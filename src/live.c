@@ -15,6 +15,7 @@
 #include "host.h"
 #include "live.h"
 #include "live_log.h"
+#include "live_metrics.h"
 #include "log.h"
 #include "notify.h"
 #include "pipeline.h"
@@ -50,6 +51,8 @@ struct live {
 	uint64_t deadline_ns; /* 0: none */
 	uint64_t linger_ns;   /* when the command's sockets must be dead; 0: it runs */
 	struct ending ending;
+	struct live_metrics metrics;
+	struct watchdog watchdog;
 	int err;             /* first failed write */
 	bool capture_failed; /* ... was the capture's */
 };
@@ -256,6 +259,8 @@ static void drop_privileges(const struct live *l)
 		more |= PRIVILEGE(CAP_SYS_NICE); /* until it has a thread that goes first */
 	if (l->log)
 		more |= privileges__to_write(l->options->log.dir);
+	if (l->metrics.http)
+		more |= PRIVILEGE_SERVE;
 	privileges__drop(l->log ? PRIVILEGES_RECORD : PRIVILEGES_LIVE, more);
 }
 
@@ -277,6 +282,8 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 		log__error("the event loop cannot be made: %s", log__errno(err));
 		goto fail;
 	}
+	if (live_metrics__open(&l->metrics, o))
+		goto fail;
 	*exit_code = open_tracer(l);
 	if (*exit_code)
 		goto fail;
@@ -301,6 +308,7 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 		log__error("the pipeline cannot be made: %s", log__errno(err));
 		goto fail;
 	}
+	live_metrics__watch(&l->metrics, l->pipeline);
 	if (!o->command)
 		drop_privileges(l);
 	return l;
@@ -380,6 +388,7 @@ static void housekeeping(struct live *l)
 	if (l->resync || tracer__accepted_unknown(l->tracer))
 		l->resync = !resync__run(l->tracer, l->pipeline, drain_for_resync, l);
 	pipeline__tick(l->pipeline, host__now(), host__gmtoff(l->options->utc));
+	live_metrics__beat(&l->metrics, l->log, l->err);
 }
 
 /* What is in the ring happened before the step, as far as can be known. */
@@ -458,7 +467,7 @@ static void watch_command(struct live *l)
 
 static int wait_ms(const struct live *l)
 {
-	uint64_t now;
+	uint64_t until = l->deadline_ns, now;
 
 	if (l->linger_ns)
 		return SETTLE_MS;
@@ -466,10 +475,12 @@ static int wait_ms(const struct live *l)
 		return 0;
 	if (l->busy)
 		return BATCH_MS;
-	if (!l->deadline_ns)
+	if (l->watchdog.every_ns && (!until || l->watchdog.due_ns < until))
+		until = l->watchdog.due_ns;
+	if (!until)
 		return -1;
 	now = host__now();
-	return now >= l->deadline_ns ? 0 : (int)((l->deadline_ns - now) / 1000000 + 1);
+	return now >= until ? 0 : (int)((until - now) / 1000000 + 1);
 }
 
 static void step(struct live *l)
@@ -506,6 +517,8 @@ static void step(struct live *l)
 	if (l->deadline_ns && host__now() >= l->deadline_ns)
 		l->ended = true;
 	flush(l);
+	if (l->watchdog.every_ns)
+		watchdog__beat(&l->watchdog, host__now());
 }
 
 static int start_command(struct live *l)
@@ -622,6 +635,8 @@ int live__run(struct live *l)
 		code = start_command(l);
 		drop_privileges(l);
 	}
+	live_metrics__start(&l->metrics, o);
+	l->watchdog = watchdog__wanted(host__now());
 	while (!code && !l->ended)
 		step(l);
 	if (code) {
@@ -635,6 +650,7 @@ void live__free(struct live *l)
 {
 	if (!l)
 		return;
+	live_metrics__close(&l->metrics);
 	pipeline__free(l->pipeline);
 	live_log__free(l->log);
 	ask__free(l->ask);

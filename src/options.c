@@ -40,7 +40,8 @@ static bool takes(const struct command *cmd, const struct option_row *row)
 const struct option_row *options__row(size_t i)
 {
 	static const struct option_row *const tables[] = { option_rows, option_rows_log,
-							   option_rows_report };
+							   option_rows_report,
+							   option_rows_metrics };
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct option_row *row = tables[t]; row->name; row++)

@@ -70,6 +70,14 @@ struct report_options {
 	bool findings;
 };
 
+/* --metrics: where to listen. IPv4 addresses are v4-mapped, as everywhere. */
+struct metrics_address {
+	uint8_t addr[ADDR_LEN];
+	uint16_t family; /* 0: not given */
+	uint16_t port;
+	const char *text; /* as it was given */
+};
+
 struct options {
 	int verbose;
 	bool json;
@@ -94,6 +102,7 @@ struct options {
 	uint64_t interval_ns;   /* top: from one refresh to the next */
 	struct log_options log;
 	struct report_options report;
+	struct metrics_address metrics;
 };
 
 struct command;
@@ -141,7 +150,8 @@ struct option_row {
 };
 
 /* Tables of rows; each ends with a NULL name. */
-extern const struct option_row option_rows[], option_rows_log[], option_rows_report[];
+extern const struct option_row option_rows[], option_rows_log[], option_rows_report[],
+	option_rows_metrics[];
 /* The i-th row of all tables, NULL after the last. */
 const struct option_row *options__row(size_t i);
 
