@@ -43,6 +43,7 @@ void live_metrics__start(struct live_metrics *l, const struct options *o)
 
 	if (!l->metrics)
 		return;
+	metrics__beat(l->metrics, host__now());
 	err = metrics_http__start(l->http, l->metrics, &o->sockets);
 	if (err)
 		log__warn("--metrics: the thread that serves them cannot be started: %s: going on "

@@ -50,7 +50,7 @@ struct metrics_counts {
 	uint64_t lost[LOST_REASONS];
 	uint64_t open;       /* sockets in the table */
 	uint64_t open_other; /* of them, of processes without a label of their own */
-	uint64_t beat_ns;    /* when events were last read, CLOCK_BOOTTIME; 0: not yet */
+	uint64_t beat_ns;    /* when events were last read, CLOCK_BOOTTIME */
 	uint64_t stalled_ns; /* since when the log's writer has not gone on, 0: it does */
 	uint64_t error;      /* errno: why the output cannot be written, 0: it can */
 	uint64_t scrapes, scrapes_failed;

@@ -17,6 +17,7 @@
 #include "metrics_text.h"
 
 #define BACKLOG           16
+#define SEND_BUFFER       (64 << 10)         /* what the kernel keeps for one that does not read */
 #define CONNECTION_MEMORY ((size_t)16 << 10) /* request and response head */
 
 struct metrics_http {
@@ -172,7 +173,7 @@ static int open_listener(const struct metrics_address *at)
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(at->port) };
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(at->port) };
 	const bool v4 = at->family == AF_INET;
-	int on = 1, fd, err = 0;
+	int on = 1, send_buffer = SEND_BUFFER, fd, err = 0;
 
 	memcpy(&in6.sin6_addr, at->addr, ADDR_LEN);
 	memcpy(&in.sin_addr, at->addr + 12, sizeof(in.sin_addr));
@@ -181,6 +182,7 @@ static int open_listener(const struct metrics_address *at)
 		return -errno;
 	/* scrapes that ended leave TIME_WAIT behind, which must not keep a new start from its port */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer)) ||
 	    (!v4 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on))) ||
 	    bind(fd, v4 ? (struct sockaddr *)&in : (struct sockaddr *)&in6,
 		 v4 ? sizeof(in) : sizeof(in6)) ||

@@ -490,7 +490,7 @@ static const struct family families[] = {
 	{ "socklife_lost_records", NULL, "Records that were lost, by reason.", write_lost,
 	  COUNTER },
 	{ "socklife_healthy", NULL, "1 where /healthz says so.", write_healthy, GAUGE },
-	{ "socklife_scrapes", NULL, "Answers of /metrics, by whether they were taken to their end.",
+	{ "socklife_scrapes", NULL, "Answers of /metrics, by whether they went out to their end.",
 	  write_scrapes, COUNTER },
 	{ "process_cpu_seconds", "seconds", "CPU time of socklife.", write_cpu, COUNTER },
 	{ "process_resident_memory_bytes", "bytes", "Resident memory of socklife.", write_resident,
@@ -540,9 +540,7 @@ void metrics_text__write(struct buf *b, const struct metrics_values *v, bool ope
 const char *metrics_text__sick(const struct metrics_counts *c, uint64_t now_ns, char *text,
 			       size_t size)
 {
-	if (!c->beat_ns)
-		snprintf(text, size, "starting: no events have been read yet\n");
-	else if (now_ns > c->beat_ns + METRICS_STALL_NS)
+	if (now_ns > c->beat_ns + METRICS_STALL_NS)
 		snprintf(text, size, "no events have been read for %" PRIu64 " s\n",
 			 (now_ns - c->beat_ns) / 1000000000);
 	else if (c->error)
