@@ -228,7 +228,8 @@ static uint8_t slot_for(struct metrics *m, const uint64_t name[2])
 	static const char other[COMM_LEN] = METRICS_OTHER;
 	uint8_t *cached = &m->cache[(name[0] ^ name[1]) * 0x9e3779b97f4a7c15ull >> 56];
 
-	if (*cached && m->comms[*cached - 1].open && slot__is(&m->comms[*cached - 1], name))
+	/* also one without open sockets by now: had the name another slot, that would be the cached one */
+	if (*cached && slot__is(&m->comms[*cached - 1], name))
 		return *cached;
 	if (!memcmp(name, other, COMM_LEN))
 		return NOTE_OTHER; /* a process of that name: one series must not come twice */
