@@ -272,6 +272,8 @@ static const struct sample {
 	{ "socket", "sk:15d2b", NULL },
 	{ "socket", "0xFFFFFFFFFFFFFFFF", NULL },
 	{ "html", "report.html", NULL },
+	{ "metrics", "9477", NULL },
+	{ "metrics", "[::]:1", NULL },
 }, bad[] = {
 	{ "pid", "0", NULL },
 	{ "pid", "4194305", NULL },
@@ -335,6 +337,8 @@ static const struct sample {
 	{ "socket", "sk:0", NULL },
 	{ "socket", "sk:12345678901234567", NULL },
 	{ "html", "", NULL },
+	{ "metrics", "0", NULL },
+	{ "metrics", "localhost:9477", NULL },
 };
 
 static void test_good_values(void **state)
