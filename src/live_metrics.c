@@ -22,7 +22,10 @@ int live_metrics__open(struct live_metrics *l, const struct options *o)
 		return err;
 	}
 	l->metrics = metrics__new();
-	return l->metrics ? 0 : -ENOMEM;
+	if (l->metrics)
+		return 0;
+	log__error("--metrics: %s", log__errno(-ENOMEM));
+	return -ENOMEM;
 }
 
 void live_metrics__watch(struct live_metrics *l, struct pipeline *p)
@@ -45,10 +48,12 @@ void live_metrics__start(struct live_metrics *l, const struct options *o)
 		return;
 	metrics__beat(l->metrics, host__now());
 	err = metrics_http__start(l->http, l->metrics, &o->sockets);
-	if (err)
-		log__warn("--metrics: the thread that serves them cannot be started: %s: going on "
-			  "without",
-			  log__errno(err));
+	if (!err)
+		return;
+	log__warn("--metrics: the thread that serves them cannot be started: %s: going on without",
+		  log__errno(err));
+	metrics_http__free(l->http); /* nobody is to connect and wait */
+	l->http = NULL;
 }
 
 void live_metrics__beat(struct live_metrics *l, struct live_log *log, int err)
