@@ -162,7 +162,7 @@ static void on_finding(struct metrics *m, const struct record *r)
 {
 	size_t i;
 
-	for (i = 0; detectors[i] && i < METRICS_DETECTORS; i++)
+	for (i = 0; i < METRICS_DETECTORS && detectors[i]; i++)
 		if (!strcmp(detectors[i]->id, r->u.finding->id))
 			count(&m->counts.findings[i][r->u.finding->status], 1);
 }

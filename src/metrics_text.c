@@ -364,7 +364,7 @@ static void write_findings(struct writer *w, const struct metrics_values *v)
 	size_t i;
 	int k;
 
-	for (i = 0; detectors[i] && i < METRICS_DETECTORS; i++)
+	for (i = 0; i < METRICS_DETECTORS && detectors[i]; i++)
 		for (k = FINDING_OPEN; k <= FINDING_CLOSED; k++) {
 			begin(w, "_total");
 			label(w, "finding", detectors[i]->id);
@@ -377,7 +377,7 @@ static void write_findings_open(struct writer *w, const struct metrics_values *v
 {
 	size_t i;
 
-	for (i = 0; detectors[i] && i < METRICS_DETECTORS; i++) {
+	for (i = 0; i < METRICS_DETECTORS && detectors[i]; i++) {
 		const uint64_t *n = v->counts.findings[i];
 
 		begin(w, "");

@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -297,6 +298,24 @@ def test_full_disk():
         check(lost > 0, "no loss is counted")
         r.stop()
         equal(logs.Log(os.path.join(disk, "log")).of("stop")[0]["lost"]["disk"], lost, "lost, in the log and counted")
+
+
+def test_early():
+    """A scraper that connects before the hooks are there is answered, and its other end is no loss."""
+    port, answers = free_port(), []
+
+    def ask():
+        with socket.socket() as s:
+            while s.connect_ex(("127.0.0.1", port)):
+                time.sleep(0.001)
+            s.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            answers.append(s.recv(1000))
+    asker = threading.Thread(target=ask)
+    asker.start()
+    with live.Tracer("--port", str(port), "--metrics", str(port)) as tracer:
+        asker.join(live.PATIENCE)
+        check(answers and b" 200 OK" in answers[0], "answers: %r", answers)
+    equal([r for r in tracer.records if r["type"] == "lost"], [], "lost")
 
 
 def test_address():
