@@ -56,10 +56,10 @@ _socklife_commands="trace top ports record report verify keygen replay check hel
 
 _socklife_options() { # COMMAND
 	case "$1" in
-	trace) echo -p --pid -f --follow --comm -u --uid -P --port --lport --rport --addr --laddr --raddr --proto -4 --ipv4 -6 --ipv6 --netns --cgroup --container --unit --event --failed --errno --slower --json -o --output --utc --states --timeout --count --no-snapshot --capture --user --close-wait --ring-size --table-size -v --verbose -h --help -V --version ;;
+	trace) echo -p --pid -f --follow --comm -u --uid -P --port --lport --rport --addr --laddr --raddr --proto -4 --ipv4 -6 --ipv6 --netns --cgroup --container --unit --event --failed --errno --slower --json -o --output --utc --metrics --states --timeout --count --no-snapshot --capture --user --close-wait --ring-size --table-size -v --verbose -h --help -V --version ;;
 	top) echo -p --pid -f --follow --comm -u --uid -P --port --lport --rport --addr --laddr --raddr --proto -4 --ipv4 -6 --ipv6 --netns --cgroup --container --unit --event --failed --errno --slower --interval --close-wait --ring-size --table-size -v --verbose -h --help -V --version ;;
 	ports) echo -p --pid -f --follow --comm -u --uid -P --port --lport --rport --addr --laddr --raddr --proto -4 --ipv4 -6 --ipv6 --netns --cgroup --container --unit --at --json -o --output --utc -v --verbose -h --help -V --version ;;
-	record) echo -p --pid -f --follow --comm -u --uid -P --port --lport --rport --addr --laddr --raddr --proto -4 --ipv4 -6 --ipv6 --netns --cgroup --container --unit --event --failed --errno --slower --dir --rotate-size --rotate-time --keep-size --keep-time --sync --seal-every --on-full --key --no-args --queue-size --close-wait --ring-size --table-size -v --verbose -h --help -V --version ;;
+	record) echo -p --pid -f --follow --comm -u --uid -P --port --lport --rport --addr --laddr --raddr --proto -4 --ipv4 -6 --ipv6 --netns --cgroup --container --unit --event --failed --errno --slower --dir --rotate-size --rotate-time --keep-size --keep-time --sync --seal-every --on-full --key --no-args --queue-size --metrics --close-wait --ring-size --table-size -v --verbose -h --help -V --version ;;
 	report) echo -p --pid -f --follow --comm -u --uid -P --port --lport --rport --addr --laddr --raddr --proto -4 --ipv4 -6 --ipv6 --netns --cgroup --container --unit --event --failed --errno --slower --since --until --socket --findings --html --json --utc -v --verbose -h --help -V --version ;;
 	verify) echo --key --head --json -v --verbose -h --help -V --version ;;
 	keygen) echo -v --verbose -h --help -V --version ;;
@@ -73,7 +73,7 @@ _socklife_options() { # COMMAND
 
 _socklife_takes_value() { # OPTION
 	case "$1" in
-	-p | --pid | --comm | -u | --uid | -P | --port | --lport | --rport | --addr | --laddr | --raddr | --proto | --netns | --cgroup | --container | --unit | --event | --errno | --slower | -o | --output | --timeout | --count | --capture | --user | --close-wait | --ring-size | --table-size | --interval | --at | --dir | --rotate-size | --rotate-time | --keep-size | --keep-time | --sync | --seal-every | --on-full | --key | --queue-size | --since | --until | --socket | --html | --head) return 0 ;;
+	-p | --pid | --comm | -u | --uid | -P | --port | --lport | --rport | --addr | --laddr | --raddr | --proto | --netns | --cgroup | --container | --unit | --event | --errno | --slower | -o | --output | --metrics | --timeout | --count | --capture | --user | --close-wait | --ring-size | --table-size | --interval | --at | --dir | --rotate-size | --rotate-time | --keep-size | --keep-time | --sync | --seal-every | --on-full | --key | --queue-size | --since | --until | --socket | --html | --head) return 0 ;;
 	*) return 1 ;;
 	esac
 }
