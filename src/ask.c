@@ -15,9 +15,7 @@
 #include "diag.h"
 #include "host.h"
 
-#define WALK_SHARE    5         /* one part of so many of the time */
-#define WALK_MAX_NS   200000000 /* at once */
-#define WALK_DEBT_NS  800000000 /* more, where a call has failed */
+#define WALK_DEBT_NS  800000000 /* more than limits[] allows, where a call has failed */
 #define FILEID_KERNFS 0xfe      /* include/linux/exportfs.h: the id of a cgroup is such a handle */
 
 ssize_t ask__user_name(uint32_t uid, char *name, size_t max)
@@ -101,34 +99,53 @@ static ssize_t answer__user(struct ask *a, const void *question, void *answer, s
 	return ask__user_name(uid, answer, max);
 }
 
+/* One part of `share` of the time, and at once. */
+static const struct {
+	unsigned int share;
+	int64_t max_ns;
+	clockid_t clock;
+} limits[LIMITS] = {
+	/*
+	 * All sockets of a namespace, or of all processes. What this thread has used: where others have the CPU too, a
+	 * walk is not longer for that.
+	 */
+	[LIMIT_WALKS] = { .share = 5, .max_ns = 200000000, .clock = CLOCK_THREAD_CPUTIME_ID },
+	/* files, one container each: who can make cgroups can make many. A disk that is slow counts */
+	[LIMIT_NAMES] = { .share = 50, .max_ns = 50000000, .clock = CLOCK_MONOTONIC },
+};
+
 static const struct {
 	size_t size; /* of the question */
 	answer_fn *answer;
-	bool walks; /* all sockets of a namespace, or of all processes */
+	int limit;
 } questions[QUESTIONS] = {
 	[ASK_CGROUP] = { .size = sizeof(uint64_t), .answer = answer__cgroup },
 	[ASK_USER] = { .size = sizeof(uint32_t), .answer = answer__user },
 	[ASK_HOLDERS] = { .size = sizeof(struct ask_holders),
 			  .answer = answer__holders,
-			  .walks = true },
+			  .limit = LIMIT_WALKS },
 	[ASK_NETNS] = { .size = sizeof(struct ask_netns), .answer = answer__netns },
 	[ASK_LISTENERS] = { .size = sizeof(struct ask_netns), .answer = answer__listeners },
 	[ASK_CLOSE_WAIT] = { .size = sizeof(struct ask_close_wait),
 			     .answer = answer__close_wait,
-			     .walks = true },
+			     .limit = LIMIT_WALKS },
 	[ASK_PORT_USE] = { .size = sizeof(struct ask_port_use),
 			   .answer = answer__port_use,
-			   .walks = true },
+			   .limit = LIMIT_WALKS },
 	[ASK_RESERVED] = { .size = sizeof(struct ask_netns), .answer = answer__reserved },
 	[ASK_FILES] = { .size = sizeof(struct ask_files), .answer = answer__files },
 	[ASK_ADDRESS] = { .size = sizeof(struct ask_address), .answer = answer__address },
 	[ASK_PROCESS] = { .size = sizeof(struct ask_process), .answer = answer__process },
+	[ASK_CONTAINER] = { .size = sizeof(struct ask_container),
+			    .answer = answer__container,
+			    .limit = LIMIT_NAMES },
 };
 
-static bool is_walk(enum question q, const void *question)
+static int limit_of(enum question q, const void *question)
 {
-	return questions[q].walks &&
-	       !(q == ASK_HOLDERS && ((const struct ask_holders *)question)->table_only);
+	if (q == ASK_HOLDERS && ((const struct ask_holders *)question)->table_only)
+		return LIMIT_NONE;
+	return questions[q].limit;
 }
 
 static int64_t walk_debt(enum question q, const void *question)
@@ -140,31 +157,32 @@ static int64_t walk_debt(enum question q, const void *question)
 	return failed ? WALK_DEBT_NS : 0;
 }
 
-/* What this thread has used: where others have the CPU too, a walk is not longer for that. */
-static uint64_t cpu_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 static ssize_t answer__bounded(struct ask *a, enum question q, const void *question, void *answer,
 			       size_t max)
 {
+	int limit = limit_of(q, question);
+	int64_t *left_ns = &a->limits[limit].left_ns;
 	uint64_t begin = host__now(), used;
 	ssize_t n;
 
-	a->walk_ns += (int64_t)((begin - a->counted_ns) / WALK_SHARE);
-	if (a->walk_ns > WALK_MAX_NS)
-		a->walk_ns = WALK_MAX_NS;
-	a->counted_ns = begin;
-	if (a->walk_ns <= -walk_debt(q, question))
+	*left_ns += (int64_t)((begin - a->limits[limit].counted_ns) / limits[limit].share);
+	if (*left_ns > limits[limit].max_ns)
+		*left_ns = limits[limit].max_ns;
+	a->limits[limit].counted_ns = begin;
+	if (*left_ns <= -walk_debt(q, question))
 		return -EBUSY;
-	used = cpu_ns();
+	used = clock_ns(limits[limit].clock);
 	n = questions[q].answer(a, question, answer, max);
-	a->walk_ns -= (int64_t)(cpu_ns() - used);
-	a->counted_ns = host__now();
+	*left_ns -= (int64_t)(clock_ns(limits[limit].clock) - used);
+	a->limits[limit].counted_ns = host__now();
 	return n;
 }
 
@@ -175,7 +193,7 @@ ssize_t ask__answer(void *ask, enum question q, const void *question, size_t len
 
 	if ((unsigned)q >= QUESTIONS || !questions[q].answer || len != questions[q].size)
 		return -EINVAL;
-	if (a->config.bounded && is_walk(q, question))
+	if (a->config.bounded && limit_of(q, question))
 		return answer__bounded(a, q, question, answer, max);
 	return questions[q].answer(a, question, answer, max);
 }
@@ -198,8 +216,10 @@ struct ask *ask__new(const struct ask_config *c)
 		return NULL;
 	}
 	a->diag_has_bound = c->each_socket && diag__has_bound();
-	a->walk_ns = WALK_MAX_NS;
-	a->counted_ns = host__now();
+	for (int i = 0; i < LIMITS; i++) {
+		a->limits[i].left_ns = limits[i].max_ns;
+		a->limits[i].counted_ns = host__now();
+	}
 	return a;
 }
 

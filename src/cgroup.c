@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "cgroup.h"
+#include "cgroup_path.h"
 
 #define CGROUP_ROOT_INODE 1 /* kernfs: the root of a hierarchy, not of a cgroup namespace */
 #define TREE_DEPTH_MAX    32
@@ -130,24 +131,15 @@ static void add_id(struct collected *c, int dir)
 		c->ids[c->n++] = st.st_ino;
 }
 
-/* "nginx" means nginx.service, as for systemctl. */
-static bool is_unit(const char *name, const char *unit)
-{
-	size_t n = strlen(unit);
-
-	return !strncmp(name, unit, n) &&
-	       (!name[n] || (!strchr(unit, '.') && !strcmp(name + n, ".service")));
-}
-
 static bool named(const char *name, const struct socket_filter *f)
 {
 	size_t i;
 
 	for (i = 0; i < f->n_containers; i++)
-		if (strstr(name, f->containers[i]))
+		if (cgroup_path__has_container(name, f->containers[i]))
 			return true;
 	for (i = 0; i < f->n_units; i++)
-		if (is_unit(name, f->units[i]))
+		if (cgroup_path__has_unit(name, f->units[i]))
 			return true;
 	return false;
 }

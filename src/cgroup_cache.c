@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <ctype.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,11 +7,19 @@
 
 #define CACHE_SIZE 1024 /* power of two; a collision asks again */
 
+/* When the names of a container that had none are asked for again, after the time before. */
+static const uint64_t again_ns[] = { 1000000000, 10000000000, 60000000000 };
+#define TRIES (sizeof(again_ns) / sizeof(again_ns[0]))
+
 struct cached {
 	struct cached *next; /* among the replaced */
 	uint64_t id;
+	uint64_t ask_ns; /* when its names are to be asked for again; 0: never */
+	size_t tries;
 	bool known; /* else the cgroup was gone */
-	char container[CONTAINER_ID_LEN + 1];
+	struct cgroup_path parts;
+	struct container_names names;
+	struct workload workload;
 	char path[];
 };
 
@@ -51,40 +58,68 @@ void cgroup_cache__free(struct cgroup_cache *c)
 	free(c);
 }
 
-static int is_hex(char c)
+static const char *or_null(const char *s)
 {
-	return isdigit((unsigned char)c) || (c >= 'a' && c <= 'f');
+	return *s ? s : NULL;
 }
 
-int container_id__from_path(const char *path, char id[CONTAINER_ID_LEN + 1])
+static void describe(struct cached *e)
 {
-	size_t run = 0, n = strlen(path), i;
+	const struct cgroup_path *p = &e->parts;
+	const struct container_names *n = &e->names;
 
-	for (i = n; i-- > 0;) {
-		run = is_hex(path[i]) ? run + 1 : 0;
-		if (run < CONTAINER_ID_LEN || (i && is_hex(path[i - 1])))
-			continue;
-		if (run > CONTAINER_ID_LEN)
-			continue;
-		memcpy(id, path + i, CONTAINER_ID_LEN);
-		id[CONTAINER_ID_LEN] = '\0';
-		return 1;
+	e->workload = (struct workload){
+		.unit = or_null(p->unit),
+		.runtime = runtime_names[p->runtime ? p->runtime : n->runtime],
+		.container_name = or_null(*p->machine ? p->machine : n->container),
+		.pod = or_null(n->pod),
+		.pod_namespace = or_null(n->pod_namespace),
+		.pod_uid = or_null(p->pod_uid),
+	};
+}
+
+/* Of a capture any bytes can come. */
+static bool tame(struct container_names *n)
+{
+	n->container[CONTAINER_NAME_MAX] = '\0';
+	n->pod[POD_NAME_MAX] = '\0';
+	n->pod_namespace[POD_NAMESPACE_MAX] = '\0';
+	if (n->runtime >= RUNTIMES)
+		n->runtime = RUNTIME_UNKNOWN;
+	return *n->container || *n->pod;
+}
+
+static void ask_names(struct cgroup_cache *c, struct cached *e, uint64_t now_ns)
+{
+	struct ask_container q = { .runtime = (uint8_t)e->parts.runtime };
+	ssize_t n;
+
+	memcpy(q.container, e->parts.container, sizeof(q.container));
+	memcpy(q.pod_uid, e->parts.pod_uid, sizeof(e->parts.pod_uid));
+	n = kernel__ask(c->kernel, ASK_CONTAINER, &q, sizeof(q), &e->names, sizeof(e->names));
+	if (n != sizeof(e->names))
+		memset(&e->names, 0, sizeof(e->names));
+	e->ask_ns = tame(&e->names) || e->tries == TRIES ? 0 : now_ns + again_ns[e->tries++];
+	describe(e);
+}
+
+static void put(struct cgroup_cache *c, struct cached **place, struct cached *e)
+{
+	if (*place) {
+		(*place)->next = c->replaced;
+		c->replaced = *place;
 	}
-	return 0;
+	*place = e;
 }
 
-static void load(struct cgroup_cache *c, struct cached **place, uint64_t id)
+static void load(struct cgroup_cache *c, struct cached **place, uint64_t id, uint64_t now_ns)
 {
 	char path[PATH_MAX];
 	ssize_t n = kernel__ask(c->kernel, ASK_CGROUP, &id, sizeof(id), path, sizeof(path) - 1);
 	bool known = n > 0 && (size_t)n < sizeof(path);
 	struct cached *e = calloc(1, sizeof(*e) + (known ? (size_t)n : 0) + 1);
 
-	if (*place) {
-		(*place)->next = c->replaced;
-		c->replaced = *place;
-	}
-	*place = e;
+	put(c, place, e);
 	if (!e)
 		return;
 	e->id = id;
@@ -92,17 +127,41 @@ static void load(struct cgroup_cache *c, struct cached **place, uint64_t id)
 	if (!known)
 		return;
 	memcpy(e->path, path, (size_t)n);
-	container_id__from_path(e->path, e->container);
+	cgroup_path__read(e->path, &e->parts);
+	describe(e);
+	if (*e->parts.container || *e->parts.pod_uid)
+		ask_names(c, e, now_ns);
 }
 
-void cgroup_cache__find(struct cgroup_cache *c, uint64_t id, const char **path,
-			const char **container)
+/* Into a copy: a record may have the strings of this one. */
+static void load_names(struct cgroup_cache *c, struct cached **place, uint64_t now_ns)
+{
+	size_t size = sizeof(**place) + strlen((*place)->path) + 1;
+	struct cached *e = malloc(size);
+
+	if (!e)
+		return;
+	memcpy(e, *place, size);
+	put(c, place, e);
+	ask_names(c, e, now_ns);
+}
+
+static bool says_anything(const struct workload *w)
+{
+	return w->unit || w->runtime || w->container_name || w->pod_uid;
+}
+
+const struct workload *cgroup_cache__find(struct cgroup_cache *c, uint64_t id, uint64_t now_ns,
+					  const char **path, const char **container)
 {
 	struct cached **place = &c->entries[id & (CACHE_SIZE - 1)], *e;
 
 	if (!*place || (*place)->id != id)
-		load(c, place, id);
+		load(c, place, id, now_ns);
+	else if ((*place)->ask_ns && now_ns >= (*place)->ask_ns)
+		load_names(c, place, now_ns);
 	e = *place;
 	*path = e && e->known ? e->path : NULL;
-	*container = e && e->container[0] ? e->container : NULL;
+	*container = e && *e->parts.container ? e->parts.container : NULL;
+	return e && says_anything(&e->workload) ? &e->workload : NULL;
 }

@@ -106,3 +106,21 @@ void fields__netns(struct buf *b, const struct ev_sock *sock)
 	json__put_u64(b, "netns", sock->netns);
 	json__put_id(b, "netns_cookie", sock->netns_cookie);
 }
+
+void fields__workload(struct buf *b, const struct workload *w)
+{
+	size_t i;
+
+	if (!w)
+		return;
+	const struct {
+		const char *key, *value;
+	} fields[] = {
+		{ "runtime", w->runtime }, { "container_name", w->container_name },
+		{ "pod", w->pod },         { "pod_namespace", w->pod_namespace },
+		{ "pod_uid", w->pod_uid }, { "unit", w->unit },
+	};
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (fields[i].value)
+			json__put_string(b, fields[i].key, fields[i].value);
+}

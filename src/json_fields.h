@@ -28,5 +28,7 @@ void fields__options(struct buf *b, const struct ev_sock *sock);
 void fields__ends(struct buf *b, const struct ev_sock *sock, bool local, const uint8_t *raddr,
 		  uint16_t rport);
 void fields__netns(struct buf *b, const struct ev_sock *sock);
+/* What runs in a cgroup, each part where it is known. `w` NULL: nothing is. */
+void fields__workload(struct buf *b, const struct workload *w);
 
 #endif

@@ -26,6 +26,7 @@ enum question {
 	ASK_RESERVED, /* question: struct ask_netns. answer: ip_local_reserved_ports as text, no NUL */
 	ASK_SOCKET,  /* question: struct ask_socket. answer: struct known_socket, from the table */
 	ASK_PROCESS, /* question: struct ask_process. answer: struct ev_process (events.h) */
+	ASK_CONTAINER, /* question: struct ask_container. answer: struct container_names */
 	QUESTIONS
 };
 
@@ -207,6 +208,27 @@ struct ask_process {
 	uint64_t start_ns;
 	uint32_t tgid;
 	uint32_t exec;
+};
+
+/* What is it called, as far as files of its runtime and of the kubelet on this host tell? -ENOENT: they do not. */
+struct ask_container {
+	char container[64]; /* id, no NUL; first byte 0: not known, only the pod */
+	char pod_uid[40];   /* NUL-terminated, "": not in a pod */
+	uint8_t runtime;    /* enum runtime (cgroup_path.h); 0: any */
+	uint8_t pad[7];
+};
+
+#define CONTAINER_NAME_MAX 255
+#define POD_NAME_MAX       253
+#define POD_NAMESPACE_MAX  63
+
+/* "" where it is not known. Any bytes: users choose them. */
+struct container_names {
+	char container[CONTAINER_NAME_MAX + 1];
+	char pod[POD_NAME_MAX + 1];
+	char pod_namespace[POD_NAMESPACE_MAX + 1];
+	uint8_t runtime; /* whose files it was, 0: not known */
+	uint8_t pad;
 };
 
 /* Bytes of answer put into `answer`, at most `max` (a whole number of elements), or -errno. */

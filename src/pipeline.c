@@ -221,7 +221,8 @@ static void write_process(struct pipeline *p, const struct ev_owner *o, uint64_t
 		r.inferred &= ~INFERRED_ARGS;
 	}
 	if (process.cgroup_id)
-		cgroup_cache__find(p->cgroups, process.cgroup_id, &r.cgroup, &r.container);
+		r.workload = cgroup_cache__find(p->cgroups, process.cgroup_id, p->now_ns, &r.cgroup,
+						&r.container);
 	count(p, &r);
 	p->sink->write(p->sink, &r, ++p->seq);
 }
@@ -284,7 +285,8 @@ static void complete(struct pipeline *p, struct record *r, struct ev_actor *acto
 	if (r->actor && r->actor->proc.tgid)
 		complete_process(p, r, actor);
 	if (r->actor && r->actor->cgroup_id)
-		cgroup_cache__find(p->cgroups, r->actor->cgroup_id, &r->cgroup, &r->container);
+		r->workload = cgroup_cache__find(p->cgroups, r->actor->cgroup_id, p->now_ns,
+						 &r->cgroup, &r->container);
 	if (r->type == RECORD_CONNECT && !r->u.connect->started_ns)
 		r->inferred |= INFERRED_LATENCY;
 }

@@ -55,6 +55,7 @@ void ports__free(struct ports *p)
 	for (i = 0; i < p->n_processes; i++)
 		free(p->processes[i].cgroup);
 	free(p->processes);
+	cgroup_cache__free(p->cgroups);
 	free(p->uses);
 	free(p->socks);
 	free(p->order);

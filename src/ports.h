@@ -12,6 +12,7 @@
 #include "diag.h"
 #include "kernel.h"
 #include "options.h"
+#include "record.h"
 #include "sysctl.h"
 
 #define PORTS_TIGHTEST 5
@@ -28,6 +29,7 @@ struct ports_process {
 	char user[32];
 	char container[CONTAINER_ID_LEN + 1];
 	char *cgroup;
+	const struct workload *workload; /* of ports.cgroups; NULL: nothing is known */
 };
 
 /* A process that has the socket, by one descriptor of it. */
@@ -103,6 +105,7 @@ struct ports {
 	uint32_t *order; /* socks by namespace, port, protocol, then listeners, bound, connections, TIME_WAIT */
 	struct ports_seen *seen; /* what sock_diag told; gone after finish */
 	size_t n_seen, room_seen;
+	struct cgroup_cache *cgroups; /* has the strings of processes' workloads; NULL: none have */
 	bool incomplete, diag_incomplete; /* no memory for some of it */
 };
 

@@ -165,10 +165,10 @@ static void learn_options(struct ports *p, struct tracer *t, uint16_t port)
 static void name_processes(struct ports *p, struct ask *ask)
 {
 	const struct kernel kernel = { .ask = ask__answer, .arg = ask };
-	struct cgroup_cache *cgroups = cgroup_cache__new(&kernel);
 	const char *path, *container;
 	size_t i;
 
+	p->cgroups = cgroup_cache__new(&kernel);
 	for (i = 0; i < p->n_processes; i++) {
 		struct ports_process *process = &p->processes[i], *before = i ? process - 1 : NULL;
 
@@ -177,14 +177,14 @@ static void name_processes(struct ports *p, struct ask *ask)
 		else
 			kernel__ask(&kernel, ASK_USER, &process->uid, sizeof(process->uid),
 				    process->user, sizeof(process->user) - 1);
-		if (!cgroups)
+		if (!p->cgroups)
 			continue;
-		cgroup_cache__find(cgroups, process->cgroup_id, &path, &container);
+		process->workload =
+			cgroup_cache__find(p->cgroups, process->cgroup_id, 0, &path, &container);
 		process->cgroup = path ? strdup(path) : NULL;
 		snprintf(process->container, sizeof(process->container), "%s",
 			 container ? container : "");
 	}
-	cgroup_cache__free(cgroups);
 }
 
 /* --- both --- */

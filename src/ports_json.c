@@ -61,6 +61,7 @@ static void put_process(struct buf *b, const struct ports_process *process, int3
 		json__put_string(b, "cgroup", process->cgroup);
 	if (process->container[0])
 		json__put_string(b, "container", process->container);
+	fields__workload(b, process->workload);
 	json__close(b, '}');
 }
 

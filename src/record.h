@@ -124,19 +124,27 @@ struct retold {
 	bool options_known;
 };
 
+/* What runs in the cgroup of a process. NULL: not known, or none. */
+struct workload {
+	const char *unit; /* of systemd */
+	const char *runtime, *container_name;
+	const char *pod, *pod_namespace, *pod_uid;
+};
+
 struct record {
 	enum record_type type;
 	uint64_t boot_ns;
 	/* RECORD_SNAPSHOT to RECORD_CLOSE, and RECORD_FINDING: */
 	const struct ev_sock *sock;
-	const struct ev_actor *actor;  /* NULL or proc.tgid 0: nobody known */
-	const struct ev_owner *owner;  /* NULL unless another process than the actor */
-	const char *cgroup;            /* path of actor->cgroup_id, NULL: not known */
-	const char *container;         /* NULL: none */
-	const char *exe;               /* path of the actor's executable, NULL: not known */
-	uint32_t inferred;             /* INFERRED_* */
-	int error;                     /* 0 or -errno */
-	int fd;                        /* -1: not known */
+	const struct ev_actor *actor;    /* NULL or proc.tgid 0: nobody known */
+	const struct ev_owner *owner;    /* NULL unless another process than the actor */
+	const char *cgroup;              /* path of actor->cgroup_id, NULL: not known */
+	const char *container;           /* NULL: none */
+	const struct workload *workload; /* of the same cgroup, NULL: nothing is known */
+	const char *exe;                 /* path of the actor's executable, NULL: not known */
+	uint32_t inferred;               /* INFERRED_* */
+	int error;                       /* 0 or -errno */
+	int fd;                          /* -1: not known */
 	const struct segment *segment; /* RECORD_START, RECORD_SEGMENT; NULL: not of an audit log */
 	const struct retold *retold; /* RECORD_SNAPSHOT of a socket that is told again, else NULL */
 	const struct netns_settings *settings; /* of its namespace; NULL: not told with this record */

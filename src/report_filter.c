@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cgroup_path.h"
 #include "parse.h"
 #include "record.h"
 #include "report_filter.h"
@@ -127,30 +128,18 @@ static bool below(const char *path, const char *top)
 	return !len || (!strncmp(path, top, len) && (!path[len] || path[len] == '/'));
 }
 
-/* Is this one of the path's names? */
-static bool has_part(const char *path, const char *part)
-{
-	size_t len = strlen(part);
-
-	for (const char *s = path; s; s = strchr(s, '/')) {
-		while (*s == '/')
-			s++;
-		if (!strncmp(s, part, len) && (!s[len] || s[len] == '/'))
-			return true;
-	}
-	return false;
-}
-
 bool report_filter__cgroup(const struct socket_filter *s, const char *cgroup, const char *container)
 {
 	for (size_t i = 0; cgroup && i < s->n_cgroups; i++)
 		if (below(cgroup, s->cgroups[i]))
 			return true;
 	for (size_t i = 0; cgroup && i < s->n_units; i++)
-		if (has_part(cgroup, s->units[i]))
+		if (cgroup_path__has_unit(cgroup, s->units[i]))
 			return true;
-	for (size_t i = 0; container && i < s->n_containers; i++)
-		if (!strncmp(container, s->containers[i], strlen(s->containers[i])))
+	/* a container in a container is in both */
+	for (size_t i = 0; i < s->n_containers; i++)
+		if ((cgroup && cgroup_path__has_container(cgroup, s->containers[i])) ||
+		    (container && cgroup_path__has_container(container, s->containers[i])))
 			return true;
 	return false;
 }

@@ -209,6 +209,7 @@ static void write_process(struct sink_json *s, const struct record *r)
 		json__put_u64(b, "session", p->session);
 	}
 	put_cgroup(b, p->cgroup_id, r->cgroup, r->container);
+	fields__workload(b, r->workload);
 }
 
 static void write_snapshot(struct sink_json *s, const struct record *r)
@@ -446,6 +447,7 @@ static void put_newcomer(struct buf *b, const struct record *r)
 		fields__netns(b, &sock);
 	}
 	put_actor(b, &f->actor, r->cgroup, r->container);
+	fields__workload(b, r->workload);
 }
 
 static void put_hex16(struct buf *b, const char *key, uint64_t v)
