@@ -14,6 +14,7 @@
 #include "command.h"
 #include "host.h"
 #include "live.h"
+#include "live_journal.h"
 #include "live_log.h"
 #include "live_metrics.h"
 #include "log.h"
@@ -34,8 +35,9 @@ enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK, WATCH_CLOCK, WATCH_LOG, WATCH_QUIT 
 
 struct live {
 	const struct options *options;
-	struct out *out;      /* or: */
-	struct live_log *log; /* the audit log */
+	struct out *out;              /* or: */
+	struct live_log *log;         /* the audit log */
+	struct live_journal *journal; /* --journal, else NULL */
 	const struct live_screen *screen;
 	struct tracer *tracer;
 	struct ask *ask;
@@ -201,10 +203,12 @@ static int open_pipeline(struct live *l, const struct live_config *c)
 	sink.wall = pipeline__wall(l->pipeline);
 	if (c->screen)
 		return pipeline__set_sink(l->pipeline, c->screen->sink(c->screen->arg));
-	return pipeline__set_sink(l->pipeline, l->log || o->json ?
+	return pipeline__set_sink(
+		l->pipeline,
+		live_journal__sink(l->journal, l->log || o->json ?
 						       sink_json__new(&sink, config.start.boot_id,
 								      config.start.host) :
-						       sink_text__new(&sink));
+						       sink_text__new(&sink)));
 }
 
 static int open_log(struct live *l, const struct live_config *c)
@@ -212,6 +216,8 @@ static int open_log(struct live *l, const struct live_config *c)
 	if (!c->log)
 		return 0;
 	l->log = live_log__new(c->log, &l->options->log);
+	if (l->log && l->options->log.journal && !(l->journal = live_journal__new()))
+		return -errno;
 	return l->log ? watch(l, live_log__fd(l->log), WATCH_LOG, 0) : -errno;
 }
 
@@ -332,6 +338,7 @@ static void flush(struct live *l)
 		l->ended |= !live_log__step(l->log);
 	else if (!l->screen)
 		err = out__flush(l->out);
+	live_journal__step(l->journal);
 
 	if (!err && l->capture) {
 		err = capture__flush(l->capture);
@@ -592,6 +599,7 @@ static int finish(struct live *l)
 	l->ended = true;
 	flush(l);
 	report_losses(l);
+	live_journal__end(l->journal);
 	if (l->log)
 		return live_log__end(l->log);
 	if (l->err == -EINTR) {
@@ -652,6 +660,7 @@ void live__free(struct live *l)
 		return;
 	live_metrics__close(&l->metrics);
 	pipeline__free(l->pipeline);
+	live_journal__free(l->journal);
 	live_log__free(l->log);
 	ask__free(l->ask);
 	tracer__free(l->tracer);

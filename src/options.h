@@ -59,6 +59,7 @@ struct log_options {
 	bool no_sync;        /* else everything is synced at each seal */
 	bool drop_oldest;    /* when the disk is full; else stop */
 	bool no_args;
+	bool journal; /* findings and losses to the systemd journal too */
 };
 
 /* report, and ports --at: what of a log. */

@@ -51,5 +51,11 @@ bool sink__has_counters(
 
 struct sink *sink_json__new(const struct sink_config *c, const char *boot_id, const char *host);
 struct sink *sink_text__new(const struct sink_config *c);
+/*
+ * Before `inner`, which it takes over, also where it fails: findings and losses go to the journal besides, which stays
+ * the caller's. `inner` may be NULL. NULL: ENOMEM.
+ */
+struct journal;
+struct sink *sink_journal__new(struct sink *inner, struct journal *journal);
 
 #endif
