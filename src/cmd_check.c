@@ -6,6 +6,7 @@
 #include <string.h>
 #include "command.h"
 #include "host.h"
+#include "inside.h"
 #include "json.h"
 #include "log.h"
 #include "output.h"
@@ -108,6 +109,36 @@ static void report_privileges(struct check *c)
 	privileges__optional(report_privilege, c);
 }
 
+static void report_host(void *arg, const struct inside *s)
+{
+	struct check *c = arg;
+	char line[768];
+
+	c->missing_optional += !s->seen;
+	if (c->options->json)
+		snprintf(line, sizeof(line),
+			 "%s{\"name\":\"%s\",\"works\":%s,\"without\":\"%s\",\"cure\":\"%s\"}",
+			 c->first ? "" : ",", s->name, s->seen ? "true" : "false", s->without,
+			 s->cure);
+	else
+		snprintf(line, sizeof(line), "%-32s %-10s %-8s%s%s%s%s%s\n", s->name, "host",
+			 s->seen ? "works" : "missing",
+			 s->seen ? "" : "in a container: without it no telling ",
+			 s->seen ? "" : s->without, s->seen ? "" : " (", s->seen ? "" : s->cure,
+			 s->seen ? "" : ")");
+	c->first = false;
+	put(c, line);
+}
+
+/* What a container or a pod hides of the host. */
+static void report_inside(struct check *c)
+{
+	if (c->options->json)
+		put(c, "],\"host\":[");
+	c->first = true;
+	inside__each(report_host, c);
+}
+
 static void end(struct check *c)
 {
 	char line[256];
@@ -144,6 +175,7 @@ int cmd_check(struct options *o)
 		code = EXIT_CANNOT_RUN;
 	} else {
 		report_privileges(&c);
+		report_inside(&c);
 		end(&c);
 		code = c.missing_required ? EXIT_CANNOT_RUN : EXIT_FINE;
 		if (out__flush(c.out))

@@ -17,6 +17,7 @@
 #include "ask_answers.h"
 #include "command.h"
 #include "host.h"
+#include "inside.h"
 #include "log.h"
 #include "output.h"
 #include "parse.h"
@@ -233,6 +234,7 @@ static int ports_now(struct options *o, uint16_t port)
 	signal(SIGPIPE, SIG_IGN);
 	if (o->sockets.follow)
 		host__descendants(o->sockets.pids, o->sockets.n_pids, follow, &o->sockets);
+	inside__warn();
 	p = ports__collect(&config, &why);
 	if (!p) {
 		log__error("%s", why.text);

@@ -13,6 +13,7 @@
 #include "child.h"
 #include "command.h"
 #include "host.h"
+#include "inside.h"
 #include "live.h"
 #include "live_journal.h"
 #include "live_log.h"
@@ -293,6 +294,7 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 	*exit_code = open_tracer(l);
 	if (*exit_code)
 		goto fail;
+	inside__warn();
 	if (o->capture) {
 		l->capture = capture__create(o->capture);
 		if (!l->capture) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "cgroup.h"
 #include "hooks.h"
+#include "inside.h"
 #include "log.h"
 #include "privileges.h"
 #include "tracer_parts.h"
@@ -54,6 +55,12 @@ static int check_privileges(struct tracer_error *why)
 {
 	char missing[128];
 
+	if (!inside__user_namespace()) {
+		WHY(why,
+		    "in a user namespace, whose root may not load programs: run it in the host's "
+		    "(docker: --userns=host; Kubernetes: hostUsers: true; not with a rootless runtime)");
+		return -EPERM;
+	}
 	privileges__missing(missing, sizeof(missing));
 	if (!missing[0])
 		return 0;
