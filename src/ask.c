@@ -139,6 +139,9 @@ static const struct {
 	[ASK_CONTAINER] = { .size = sizeof(struct ask_container),
 			    .answer = answer__container,
 			    .limit = LIMIT_NAMES },
+	[ASK_NETNS_NAME] = { .size = sizeof(struct netns_ref),
+			     .answer = answer__netns_name,
+			     .limit = LIMIT_NAMES },
 };
 
 static int limit_of(enum question q, const void *question)

@@ -35,6 +35,7 @@ answer_fn answer__files;      /* ask_files.c */
 answer_fn answer__address;    /* ask_address.c */
 answer_fn answer__process;    /* ask_process.c */
 answer_fn answer__container;  /* ask_container.c */
+answer_fn answer__netns_name; /* ask_netns.c */
 
 /* The name of a user, no NUL. Bytes or -errno. */
 ssize_t ask__user_name(uint32_t uid, char *name, size_t max);

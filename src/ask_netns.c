@@ -245,3 +245,11 @@ ssize_t answer__close_wait(struct ask *a, const void *question, void *answer, si
 	(void)a;
 	return listing__answer(&l, answer, max, older_first);
 }
+
+ssize_t answer__netns_name(struct ask *a, const void *question, void *answer, size_t max)
+{
+	const struct netns_ref *n = question;
+
+	(void)a;
+	return netns__name(n->inode, answer, max);
+}

@@ -18,14 +18,22 @@ struct replay {
 	struct pipeline *pipeline;
 	struct output output;
 	uint64_t last[16384 / sizeof(uint64_t)]; /* START's chunk: the pipeline keeps its strings */
+	struct capture_chunk kept;               /* read already, and not used */
+	bool has_kept;
 	bool damaged;
 	uint64_t damaged_at;
 };
 
 static bool next(struct replay *r, struct capture_chunk *chunk)
 {
-	int ret = r->damaged ? 0 : capture__next(r->reader, chunk);
+	int ret;
 
+	if (r->has_kept) {
+		*chunk = r->kept;
+		r->has_kept = false;
+		return true;
+	}
+	ret = r->damaged ? 0 : capture__next(r->reader, chunk);
 	if (ret < 0) {
 		r->damaged = true;
 		r->damaged_at = chunk->offset;
@@ -33,7 +41,20 @@ static bool next(struct replay *r, struct capture_chunk *chunk)
 	return ret > 0;
 }
 
-/* What the kernel answered then. Anything else in its place means that the file is not whole. */
+static bool is_answer(const struct capture_chunk *chunk, enum question q)
+{
+	struct capture_answer head;
+
+	if (chunk->kind != CAPTURE_ANSWER || chunk->len < sizeof(head))
+		return false;
+	memcpy(&head, chunk->data, sizeof(head));
+	return head.question == q;
+}
+
+/*
+ * What the kernel answered then. Anything else in its place means that the file is not whole; but there are captures
+ * that are older than the questions for names.
+ */
 static ssize_t answer(void *arg, enum question q, const void *question, size_t len, void *buf,
 		      size_t max)
 {
@@ -45,12 +66,16 @@ static ssize_t answer(void *arg, enum question q, const void *question, size_t l
 	(void)len;
 	if (!next(r, &chunk))
 		return -ENODATA;
-	if (chunk.kind != CAPTURE_ANSWER || chunk.len < sizeof(head))
-		goto bad;
+	if (!is_answer(&chunk, q)) {
+		if (q != ASK_CONTAINER && q != ASK_NETNS_NAME)
+			goto bad;
+		r->kept = chunk;
+		r->has_kept = true;
+		return -ENOENT;
+	}
 	memcpy(&head, chunk.data, sizeof(head));
-	if (head.question != q ||
-	    (head.result > 0 &&
-	     ((uint64_t)head.result != chunk.len - sizeof(head) || (uint64_t)head.result > max)))
+	if (head.result > 0 &&
+	    ((uint64_t)head.result != chunk.len - sizeof(head) || (uint64_t)head.result > max))
 		goto bad;
 	if (head.result > 0)
 		memcpy(buf, chunk.data + sizeof(head), head.result);

@@ -26,7 +26,8 @@ enum question {
 	ASK_RESERVED, /* question: struct ask_netns. answer: ip_local_reserved_ports as text, no NUL */
 	ASK_SOCKET,  /* question: struct ask_socket. answer: struct known_socket, from the table */
 	ASK_PROCESS, /* question: struct ask_process. answer: struct ev_process (events.h) */
-	ASK_CONTAINER, /* question: struct ask_container. answer: struct container_names */
+	ASK_CONTAINER,  /* question: struct ask_container. answer: struct container_names */
+	ASK_NETNS_NAME, /* question: struct netns_ref. answer: its name in `ip netns`, no NUL */
 	QUESTIONS
 };
 
@@ -74,9 +75,11 @@ struct netns_facts {
 
 /* What the audit log tells of a namespace. */
 #define RESERVED_PORTS_MAX 4096
+#define NETNS_NAME_MAX     255 /* bytes, any but '/' */
 struct netns_settings {
 	struct netns_facts facts;
 	const char *reserved_ports; /* as the sysctl has them; NULL: none, or too many to tell */
+	const char *name;           /* of `ip netns`; NULL: none */
 };
 
 /* A listener whose queue is not empty or that has dropped connections. The fullest first. */

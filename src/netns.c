@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "netns.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -21,6 +22,7 @@
 
 #define NAMED     "/run/netns/"
 #define PROCESSES "/proc/"
+#define NAMES_MAX 4096
 
 static int own(struct stat *st)
 {
@@ -178,6 +180,26 @@ static bool meet(struct met *m, uint32_t inode)
 	m->inodes = more;
 	m->inodes[m->n++] = inode;
 	return true;
+}
+
+ssize_t netns__name(uint32_t inode, char *name, size_t max)
+{
+	struct stat here, st;
+	ssize_t len = -ENOENT;
+	struct dirent *e;
+	int i, err = own(&here);
+	DIR *dir = err ? NULL : opendir(NAMED);
+
+	for (i = 0; dir && len < 0 && i < NAMES_MAX && (e = readdir(dir)); i++) {
+		if (fstatat(dirfd(dir), e->d_name, &st, 0) || st.st_ino != inode ||
+		    st.st_dev != here.st_dev || strlen(e->d_name) > max)
+			continue;
+		len = (ssize_t)strlen(e->d_name);
+		memcpy(name, e->d_name, (size_t)len);
+	}
+	if (dir)
+		closedir(dir);
+	return len;
 }
 
 /* The caller's own is met first, by another path than the one that names it. NULL: it has no name. */

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "kernel.h"
 
 /*
@@ -24,6 +25,11 @@ int netns__within(const struct netns_ref *n, int (*fn)(void *arg), void *arg);
  * or how many.
  */
 int netns__each(void (*found)(void *arg, const struct netns_ref *n, const char *name), void *arg);
+
+/*
+ * The name that `ip netns` has for it, no NUL: bytes, or -ENOENT: none. Of several the first. Looks at 4096 names at most.
+ */
+ssize_t netns__name(uint32_t inode, char *name, size_t max);
 
 /* The cookie of the namespace that the calling thread is in. 0 or -errno. */
 int netns__cookie(uint64_t *cookie);

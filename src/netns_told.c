@@ -18,6 +18,7 @@ struct netns_told {
 	size_t n;
 	struct netns_settings settings;
 	char reserved_ports[RESERVED_PORTS_MAX + 1];
+	char name[NETNS_NAME_MAX + 1];
 };
 
 struct netns_told *netns_told__new(const struct kernel *k)
@@ -68,6 +69,17 @@ static void ask_reserved(struct netns_told *t, const struct ask_netns *q)
 	t->settings.reserved_ports = t->reserved_ports;
 }
 
+static void ask_name(struct netns_told *t, const struct ask_netns *q)
+{
+	ssize_t n = kernel__ask(t->kernel, ASK_NETNS_NAME, &q->net, sizeof(q->net), t->name,
+				NETNS_NAME_MAX);
+
+	if (n <= 0 || n > NETNS_NAME_MAX)
+		return;
+	t->name[n] = '\0';
+	t->settings.name = t->name;
+}
+
 const struct netns_settings *netns_told__due(struct netns_told *t, const struct record *r)
 {
 	const struct ev_sock *s = r->sock;
@@ -84,5 +96,6 @@ const struct netns_settings *netns_told__due(struct netns_told *t, const struct 
 		return NULL;
 	if (t->settings.facts.reserved)
 		ask_reserved(t, &q);
+	ask_name(t, &q);
 	return &t->settings;
 }

@@ -11,7 +11,7 @@ static int fill_netns(struct past *p, struct ports *ports)
 		struct past_netns *n = idmap__at(&p->netns, i);
 		const struct netns_ref ref = { .cookie = n->cookie, .inode = (uint32_t)n->id };
 
-		n->index = ports__add_netns(ports, &ref, NULL);
+		n->index = ports__add_netns(ports, &ref, n->name[0] ? n->name : NULL);
 		if (n->index == PORTS_NONE)
 			return -ENOMEM;
 		ports->netns[n->index].own = n->own;

@@ -35,6 +35,7 @@ struct past_netns {
 	uint64_t cookie;
 	struct netns_facts facts;
 	struct port_set *reserved;
+	char name[PORTS_NAME]; /* of `ip netns`, "": none */
 	bool own;
 	uint32_t index;
 };

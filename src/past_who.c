@@ -135,7 +135,7 @@ void past__take_netns(struct past *p, const struct report_record *r)
 {
 	uint64_t inode = r->netns & UINT32_MAX;
 	struct past_netns *n = inode ? idmap__put(&p->netns, inode) : NULL;
-	const char *reserved;
+	const char *reserved, *name;
 
 	if (!n)
 		return;
@@ -143,6 +143,8 @@ void past__take_netns(struct past *p, const struct report_record *r)
 	if (!r->settings)
 		return;
 	n->own = report__member_bool(r->settings, "own");
+	name = report__member_string(r->settings, "name");
+	snprintf(n->name, sizeof(n->name), "%s", name ? name : "");
 	n->facts = (struct netns_facts){
 		.range_low = setting(r, "range_low"),
 		.range_high = setting(r, "range_high"),

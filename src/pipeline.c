@@ -291,9 +291,24 @@ static void complete(struct pipeline *p, struct record *r, struct ev_actor *acto
 		r->inferred |= INFERRED_LATENCY;
 }
 
+/* Into `name`, which has room for NETNS_NAME_MAX bytes and a NUL. NULL: it has none. */
+static const char *netns_name(struct pipeline *p, const struct ev_sock *sock, char *name)
+{
+	const struct netns_ref n = { .cookie = sock->netns_cookie, .inode = sock->netns };
+	ssize_t len = 0;
+
+	if (n.inode)
+		len = kernel__ask(&p->kernel, ASK_NETNS_NAME, &n, sizeof(n), name, NETNS_NAME_MAX);
+	if (len <= 0 || len > NETNS_NAME_MAX)
+		return NULL;
+	name[len] = '\0';
+	return name;
+}
+
 static void on_finding(void *arg, const struct finding *f)
 {
 	struct record r = { .type = RECORD_FINDING, .fd = -1, .sock = &f->sock, .u.finding = f };
+	char name[NETNS_NAME_MAX + 1];
 	struct pipeline *p = arg;
 	struct ev_actor actor;
 
@@ -302,6 +317,7 @@ static void on_finding(void *arg, const struct finding *f)
 	if (f->status != FINDING_OPEN && p->now_ns > r.boot_ns)
 		r.boot_ns = p->now_ns;
 	complete(p, &r, &actor);
+	r.netns_name = netns_name(p, &f->sock, name);
 	write_record(p, &r);
 }
 

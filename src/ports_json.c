@@ -151,6 +151,8 @@ static void write_sock(struct writer *w, const struct ports_sock *s)
 	begin(w, "port");
 	put_identity(b, s);
 	fields__netns(b, &s->sock);
+	if (p->netns[s->netns].name[0])
+		json__put_string(b, "netns_name", p->netns[s->netns].name);
 	json__put_string(b, "role", ports_role_names[s->role]);
 	put_service(w, s->sock.proto, s->sock.lport);
 	if (p->netns[s->netns].facts.range_high || s->sock.lport < PRIVILEGED_END)

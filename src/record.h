@@ -142,9 +142,11 @@ struct record {
 	const char *container;           /* NULL: none */
 	const struct workload *workload; /* of the same cgroup, NULL: nothing is known */
 	const char *exe;                 /* path of the actor's executable, NULL: not known */
-	uint32_t inferred;               /* INFERRED_* */
-	int error;                       /* 0 or -errno */
-	int fd;                          /* -1: not known */
+	const char *
+		netns_name; /* RECORD_FINDING: what `ip netns` calls its namespace, NULL: nothing */
+	uint32_t inferred;  /* INFERRED_* */
+	int error;          /* 0 or -errno */
+	int fd;             /* -1: not known */
 	const struct segment *segment; /* RECORD_START, RECORD_SEGMENT; NULL: not of an audit log */
 	const struct retold *retold; /* RECORD_SNAPSHOT of a socket that is told again, else NULL */
 	const struct netns_settings *settings; /* of its namespace; NULL: not told with this record */

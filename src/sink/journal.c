@@ -130,6 +130,7 @@ static void write_finding(struct sink_journal *s, const struct record *r)
 	if (f->error)
 		journal__string(b, "SOCKLIFE_ERROR", log__errno(f->error));
 	put_sock(b, &f->sock);
+	journal__string(b, "SOCKLIFE_NETNS_NAME", r->netns_name);
 	put_process(b, r);
 	journal__put(s->journal, b);
 }

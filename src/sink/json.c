@@ -446,6 +446,8 @@ static void put_newcomer(struct buf *b, const struct record *r)
 	} else if (sock.netns) {
 		fields__netns(b, &sock);
 	}
+	if (r->netns_name)
+		json__put_string(b, "netns_name", r->netns_name);
 	put_actor(b, &f->actor, r->cgroup, r->container);
 	fields__workload(b, r->workload);
 }
@@ -611,6 +613,8 @@ static void put_settings(struct buf *b, const struct netns_settings *s)
 	json__open(b, '{');
 	if (!s->facts.foreign)
 		json__put_bool(b, "own", true);
+	if (s->name)
+		json__put_string(b, "name", s->name);
 	json__put_u64(b, "range_low", s->facts.range_low);
 	json__put_u64(b, "range_high", s->facts.range_high);
 	json__put_u64(b, "reserved", s->facts.reserved);

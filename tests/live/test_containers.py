@@ -217,3 +217,32 @@ def test_names_that_come_later():
     told = [what(r) for r in tracer.records if r["type"] == "process" and r.get("cgroup") == path]
     named = {**bare, "pod": "web-0", "pod_namespace": "shop", "container_name": "web"}
     equal([t for i, t in enumerate(told) if i == 0 or t != told[i - 1]], [bare, named], "what was told")
+
+
+def test_netns_name():
+    """The name of `ip netns`, wherever a namespace is told: findings, the log, ports now and then."""
+    directory = os.path.join(live.tmp(), "log")
+    with live.netns() as where:
+        inode = live.netns_inode(where)
+        with logs.Recorder(directory, "--netns", "/run/netns/" + where) as recorder, \
+                live.Held("0", where=where) as held:
+            live.run_alone("bind_in_use", "127.0.0.1", "127.0.0.1", prefix=["ip", "netns", "exec", where])
+            logs.until_sealed(directory)
+            held_ports = [json.loads(line) for line in live.sh(live.binary(), "ports", "--json", "--netns",
+                                                               "/run/netns/" + where).stdout.splitlines()]
+            past = live.sh(live.binary(), "ports", "--at", "-0s", directory).stdout
+            check(held.facts, "no facts of the trigger")
+            recorder.stop()
+        trigger = live.trigger("bind_in_use", "127.0.0.1", "127.0.0.1", where=where)
+    log = logs.whole(directory)
+    for records in (log.of("finding"), [r for r in trigger.records if r["type"] == "finding"]):
+        check(records, "no finding")
+        equal({r.get("netns_name") for r in records}, {where}, "names in findings")
+    told = [r["settings"] for r in log.records if "settings" in r]
+    equal({s.get("name") for s in told}, {where}, "names in settings")
+    of_ports = [r for r in held_ports if r["type"] == "port" and r["netns"] == inode]
+    check(of_ports, "no ports")
+    for record in held_ports:
+        live.schema.valid(record, live.schema.PORTS)
+    equal({r.get("netns_name") for r in of_ports}, {where}, "names in ports")
+    check("%d %s" % (inode, where) in past, "ports --at does not have %s: %s", where, past)
