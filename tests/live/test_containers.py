@@ -230,11 +230,11 @@ def test_netns_name():
             logs.until_sealed(directory)
             held_ports = [json.loads(line) for line in live.sh(live.binary(), "ports", "--json", "--netns",
                                                                "/run/netns/" + where).stdout.splitlines()]
-            past = live.sh(live.binary(), "ports", "--at", "-0s", directory).stdout
             check(held.facts, "no facts of the trigger")
             recorder.stop()
         trigger = live.trigger("bind_in_use", "127.0.0.1", "127.0.0.1", where=where)
     log = logs.whole(directory)
+    past = live.sh(live.binary(), "ports", "--at", log.of("finding")[-1]["ts"], directory).stdout
     for records in (log.of("finding"), [r for r in trigger.records if r["type"] == "finding"]):
         check(records, "no finding")
         equal({r.get("netns_name") for r in records}, {where}, "names in findings")
