@@ -118,9 +118,10 @@ static bool read_container(struct cgroup_path *p, struct name n, struct name par
 	return true;
 }
 
-static int hex_value(char c)
+/* Of a digit for which is_hex() holds. */
+static unsigned int hex_value(char c)
 {
-	return isdigit((unsigned char)c) ? c - '0' : c - 'a' + 10;
+	return c <= '9' ? (unsigned int)(c - '0') : (unsigned int)(c - 'a') + 10;
 }
 
 /* systemd writes bytes that a unit's name cannot have as \xHH, '-' among them. */
