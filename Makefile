@@ -263,7 +263,7 @@ uninstall:
 	$(Q)rm -f $(DESTDIR)$(BINDIR)/socklife $(DESTDIR)$(UNITDIR)/socklife.service
 	$(Q)for pair in $(INSTALLED); do file=$${pair%%:*}; \
 		rm -f "$(DESTDIR)$${pair#*:}/$$(basename $$file .bash)" || exit; done
-	$(Q)rm -rf $(DESTDIR)$(DOCDIR)
+	$(Q)[ ! -d $(DESTDIR)$(DOCDIR) ] || find $(DESTDIR)$(DOCDIR) -depth -type d -empty -delete
 
 # --- Debian package -----------------------------------------------------------------------------
 

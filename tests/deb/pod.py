@@ -12,12 +12,16 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 import yaml
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MANIFEST = os.path.join(TOP, "contrib/kubernetes/daemonset.yaml")
 PATIENCE = 60
+# Of the container that the load is in, as the kubelet names cgroups.
+ID, UID = "%064x" % os.getpid(), "00000000-0000-4000-8000-%012x" % os.getpid()
 
 # What the manifest may have, by Kubernetes' API reference (core/v1, apps/v1): kind of each value, "..." for maps of strings.
 META = {"name": str, "namespace": str, "labels": ...}
@@ -98,18 +102,23 @@ class Pod:
         self.capabilities = ["cap_" + name.lower() for name in security["capabilities"]["add"] if name not in without]
         self.paths = {v["name"]: v["hostPath"]["path"] for v in spec["volumes"] if v["name"] not in without_volumes}
         self.root, self.host, self.binary = os.path.join(work, "pod"), os.path.join(work, "pod-host"), binary
+        self.health = None
         self.cgroups = os.path.join(self.host, "sys/fs/cgroup")
-        self.own, self.load = (os.path.join(self.cgroups, "socklife-%s-%d" % (name, os.getpid())) for name in ("pod", "load"))
+        self.own = os.path.join(self.cgroups, "socklife-%d" % os.getpid())
+        kubepods = os.path.join(self.cgroups, "socklife-kubepods-%d" % os.getpid())
+        self.load = os.path.join(kubepods, "pod" + UID, ID)
+        self.made = [self.own, kubepods, os.path.dirname(self.load), self.load]
 
     def __enter__(self):
-        for path in ("proc", "sys", "usr/bin", "etc", "var/log/socklife"):
+        for path in ("proc", "sys", "usr/bin", "etc", "var/log/socklife", "var/log/containers"):
             os.makedirs(os.path.join(self.root, path))
         subprocess.run(["cp", self.binary, os.path.join(self.root, "usr/bin/socklife")], check=True)
-        for path in ("etc", "var/log/socklife", "sys/fs/cgroup", "sys/kernel/tracing"):
+        for path in ("etc", "var/log/socklife", "var/log/containers", "sys/fs/cgroup", "sys/kernel/tracing"):
             os.makedirs(os.path.join(self.host, path))
+        os.symlink("/var/log/pods/gone.log", os.path.join(self.host, "var/log/containers/web-1_shop_nginx-%s.log" % ID))
         mount("-t", "cgroup2", "cgroup2", self.cgroups)
         mount("-t", "tracefs", "tracefs", os.path.join(self.host, "sys/kernel/tracing"))
-        for cgroup in (self.own, self.load):
+        for cgroup in self.made:
             os.mkdir(cgroup)
         for name, text in (("passwd", "root-of-host:x:0:0::/:/\n"), ("machine-id", "0123456789abcdef0123456789abcdef\n")):
             for where in (self.host, self.root):
@@ -128,7 +137,7 @@ class Pod:
         return self
 
     def __exit__(self, *_):
-        for cgroup in (self.own, self.load):
+        for cgroup in reversed(self.made):
             with contextlib.suppress(OSError):
                 os.rmdir(cgroup)
         for path in (self.root, self.host):
@@ -148,6 +157,15 @@ class Pod:
                 records += [json.loads(line) for line in f if line.endswith("\n")]
         return records
 
+    def probe(self):
+        """What the kubelet would get: the status."""
+        get = self.container["livenessProbe"]["httpGet"]
+        try:
+            with urllib.request.urlopen("http://%s:%d%s" % (get["host"], get["port"], get["path"]), timeout=PATIENCE) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
     def record(self, load):
         """Run it, and the Python program `load` outside once it records: (exit status, stderr, records)."""
         listed = subprocess.run(["capsh", "--print"], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -164,6 +182,7 @@ class Pod:
                     time.sleep(0.05)
                 if process.poll() is None:
                     subprocess.run([sys.executable, "-c", load], check=True, preexec_fn=lambda: self.join(self.load))
+                    self.health = self.probe()
             finally:
                 process.send_signal(signal.SIGTERM)
             said = process.communicate(timeout=PATIENCE)[1]
