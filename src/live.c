@@ -397,7 +397,7 @@ static void housekeeping(struct live *l)
 	if (l->resync || tracer__accepted_unknown(l->tracer))
 		l->resync = !resync__run(l->tracer, l->pipeline, drain_for_resync, l);
 	pipeline__tick(l->pipeline, host__now(), host__gmtoff(l->options->utc));
-	live_metrics__beat(&l->metrics, l->log, l->err);
+	live_metrics__beat(&l->metrics, l->log, l->journal, l->err);
 }
 
 /* What is in the ring happened before the step, as far as can be known. */

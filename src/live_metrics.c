@@ -56,7 +56,8 @@ void live_metrics__start(struct live_metrics *l, const struct options *o)
 	l->http = NULL;
 }
 
-void live_metrics__beat(struct live_metrics *l, struct live_log *log, int err)
+void live_metrics__beat(struct live_metrics *l, struct live_log *log,
+			const struct live_journal *journal, int err)
 {
 	struct live_log_health health = { .error = err };
 	uint64_t now = host__now();
@@ -67,6 +68,7 @@ void live_metrics__beat(struct live_metrics *l, struct live_log *log, int err)
 		live_log__health(log, now, &health);
 		metrics__set_lost(l->metrics, LOST_DISK, health.lost);
 	}
+	metrics__set_journal(l->metrics, live_journal__dropped(journal));
 	metrics__output(l->metrics, health.error, health.stalled_ns);
 	metrics__beat(l->metrics, now);
 }

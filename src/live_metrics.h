@@ -6,6 +6,7 @@
 #ifndef SOCKLIFE_LIVE_METRICS_H
 #define SOCKLIFE_LIVE_METRICS_H
 
+#include "live_journal.h"
 #include "live_log.h"
 #include "metrics.h"
 #include "metrics_http.h"
@@ -23,8 +24,12 @@ int live_metrics__open(struct live_metrics *l, const struct options *o);
 void live_metrics__watch(struct live_metrics *l, struct pipeline *p);
 /* Answers from now on. After privileges were given up, so that its thread has no more than the others. */
 void live_metrics__start(struct live_metrics *l, const struct options *o);
-/* Once a second, when events have been read. `log` NULL: there is none, and `err` is what failed. */
-void live_metrics__beat(struct live_metrics *l, struct live_log *log, int err);
+/*
+ * Once a second, when events have been read. `log` NULL: there is none, and `err` is what failed. `journal` is NULL where
+ * there is none.
+ */
+void live_metrics__beat(struct live_metrics *l, struct live_log *log,
+			const struct live_journal *journal, int err);
 void live_metrics__close(struct live_metrics *l);
 
 #endif

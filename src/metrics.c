@@ -333,6 +333,11 @@ void metrics__set_lost(struct metrics *m, enum lost_reason reason, uint64_t tota
 	set(&m->counts.lost[reason], total);
 }
 
+void metrics__set_journal(struct metrics *m, uint64_t dropped)
+{
+	set(&m->counts.journal_dropped, dropped);
+}
+
 void metrics__scraped(struct metrics *m, bool whole)
 {
 	count(whole ? &m->counts.scrapes : &m->counts.scrapes_failed, 1);

@@ -53,6 +53,7 @@ struct metrics_counts {
 	uint64_t beat_ns;    /* when events were last read, CLOCK_BOOTTIME */
 	uint64_t stalled_ns; /* since when the log's writer has not gone on, 0: it does */
 	uint64_t error;      /* errno: why the output cannot be written, 0: it can */
+	uint64_t journal_dropped;
 	uint64_t scrapes, scrapes_failed;
 };
 
@@ -74,6 +75,8 @@ void metrics__beat(struct metrics *m, uint64_t now_ns);
 void metrics__output(struct metrics *m, int error, uint64_t stalled_ns);
 /* Lost behind the pipeline, which does not tell of it: the total. */
 void metrics__set_lost(struct metrics *m, enum lost_reason reason, uint64_t total);
+/* Entries that did not get to the journal: the total. */
+void metrics__set_journal(struct metrics *m, uint64_t dropped);
 
 /* --- by the thread that serves --- */
 

@@ -159,6 +159,12 @@ static void write_abandoned(struct writer *w, const struct metrics_values *v)
 	end(w, v->counts.abandoned);
 }
 
+static void write_journal_dropped(struct writer *w, const struct metrics_values *v)
+{
+	begin(w, "_total");
+	end(w, v->counts.journal_dropped);
+}
+
 static void write_closes(struct writer *w, const struct metrics_values *v)
 {
 	int i;
@@ -489,6 +495,8 @@ static const struct family families[] = {
 	{ "socklife_open_findings", NULL, "Findings that are open.", write_findings_open, GAUGE },
 	{ "socklife_lost_records", NULL, "Records that were lost, by reason.", write_lost,
 	  COUNTER },
+	{ "socklife_journal_dropped_entries", NULL,
+	  "Entries that did not get to the journal (--journal).", write_journal_dropped, COUNTER },
 	{ "socklife_healthy", NULL, "1 where /healthz says so.", write_healthy, GAUGE },
 	{ "socklife_scrapes", NULL, "Answers of /metrics, by whether they went out to their end.",
 	  write_scrapes, COUNTER },
