@@ -206,7 +206,7 @@ static void test_many_names(void **state)
 {
 	uint8_t notes[MANY];
 	struct ev_sock s;
-	char comm[COMM_LEN];
+	char comm[32];
 	int round, i;
 
 	for (round = 0; round < 3; round++) {
