@@ -85,12 +85,23 @@ static __always_inline struct facts *accept__without_facts(struct sock *sk, stru
 	return f && noted && bpf_map_delete_elem(&early_accepts, &key) ? NULL : f;
 }
 
+/* The same of an MPTCP socket, whose id is the cookie of its first subflow, if it has one. */
+static __always_inline struct facts *accept__mptcp(__u64 msk)
+{
+	__u64 first = subflow__cookie(mptcp__first(msk));
+
+	if (first)
+		return mptcp__make_child(msk, first);
+	loss__count(LOST_FACTS);
+	return NULL;
+}
+
 /* A child whose handshake was seen has facts that say so; any other socket is looked at closely. */
 static __always_inline struct facts *accept__child(struct file *file, int fd, struct sock **skp)
 {
 	struct sock *sk = file ? file__sock(file) : NULL;
 	struct facts *f;
-	__u16 family;
+	__u16 family, protocol;
 
 	*skp = sk;
 	if (!sk)
@@ -103,9 +114,11 @@ static __always_inline struct facts *accept__child(struct file *file, int fd, st
 	if (f || !sk)
 		return f;
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (!sock__wanted(family, BPF_CORE_READ(sk, sk_protocol)) || !accept__wanted(sk, family))
+	protocol = BPF_CORE_READ(sk, sk_protocol);
+	if (!sock__wanted(family, protocol) || !accept__wanted(sk, family))
 		return NULL;
-	return accept__without_facts(sk, file, fd);
+	return protocol == IPPROTO_MPTCP ? accept__mptcp((__u64)sk) :
+					   accept__without_facts(sk, file, fd);
 }
 
 static __always_inline void accept__now(const struct sock *sk, struct facts *f, __u64 listener,
@@ -168,5 +181,7 @@ int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
 		__sync_fetch_and_add(&l->accepted, 1);
 	}
 	accept__now(sk, f, f->listener, ret);
+	if (f->mptcp)
+		subflows__emit(f);
 	return 0;
 }

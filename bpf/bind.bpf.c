@@ -54,7 +54,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 
 	actor__fill(&actor);
 	if (!f->inode)
-		f->inode = sock__inode(sk);
+		f->inode = sock__inode(f->mptcp ? (const struct sock *)f->mptcp : sk);
 	if (call) {
 		want.lport = call->port;
 		__builtin_memcpy(want.laddr, call->addr, ADDR_LEN);
@@ -115,6 +115,12 @@ int post_bind6(struct bpf_sock *ctx)
 	return bind__done(ctx);
 }
 
+/* What bind4 and bind6 saw of the socket: an MPTCP socket's first subflow. */
+static __always_inline __u64 bind__cookie(const struct facts *f)
+{
+	return f->mptcp ? subflow__cookie(mptcp__first(f->mptcp)) : f->cookie;
+}
+
 SEC("tracepoint/syscalls/sys_exit_bind")
 int sys_exit_bind(struct trace_event_raw_sys_exit *ctx)
 {
@@ -133,7 +139,7 @@ int sys_exit_bind(struct trace_event_raw_sys_exit *ctx)
 	f = syscall__facts(&sk);
 	if (!f)
 		goto out;
-	if (call && (call->kind != CALL_BIND || call->cookie != f->cookie))
+	if (call && (call->kind != CALL_BIND || call->cookie != bind__cookie(f)))
 		call = NULL;
 	if (ret && !(f->flags & FACT_BOUND))
 		facts__set(f, FACT_BIND_FAILED);

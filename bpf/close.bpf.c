@@ -65,7 +65,7 @@ static __always_inline void close__undecided(const struct sock *sk, struct facts
 
 	if (connected)
 		f->connect_ns = 0;
-	if (protocol == IPPROTO_TCP && state != TCP_CLOSE)
+	if (protocol != IPPROTO_UDP && state != TCP_CLOSE)
 		facts__set(f, connected ? FACT_SYN_SENT | FACT_ESTABLISHED : FACT_SYN_SENT);
 	connect__outcome(sk, f, 0, connected ? CONNECT_DECIDED : CONNECT_ABANDONED, now);
 }
@@ -75,9 +75,11 @@ int sock_release(struct bpf_sock *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx), now;
 	const struct sock *sk;
-	struct facts *f = facts__get(cookie);
+	struct facts *f;
 
-	if (!f && accepts_early)
+	f = ctx->protocol == IPPROTO_MPTCP ? mptcp__facts((__u64)sock__plain(ctx)) :
+					     facts__get(cookie);
+	if (!f && accepts_early && ctx->protocol != IPPROTO_MPTCP)
 		f = accept__was_early(ctx, cookie);
 	if (!f)
 		return 1;
@@ -101,14 +103,33 @@ int sock_release(struct bpf_sock *ctx)
 	return 1;
 }
 
+/*
+ * A subflow is destroyed after its MPTCP socket's last change to CLOSE, where that was the end of both: what is still
+ * known then missed that change.
+ */
+GLOBAL_FUNC int subflow__destroyed(__u64 ssk)
+{
+	__u64 msk = subflow__mptcp(ssk);
+	const struct sock *sk = (const void *)msk;
+	struct facts *f = msk ? mptcp__facts(msk) : NULL;
+
+	if (f && (f->flags & FACT_RELEASED) &&
+	    BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE) {
+		if (!(f->flags & FACT_SAVED))
+			mptcp__save(f);
+		mptcp__died(sk, f);
+	}
+	return 0;
+}
+
 /* What died without a change of state, or where that was missed. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 {
 	struct facts *f = facts__get(sk->__sk_common.skc_cookie.counter);
 
-	if (!f)
-		return 0;
+	if (!f || f->mptcp)
+		return sock__is_kernel(sk, true) ? subflow__destroyed((__u64)sock__plain(sk)) : 0;
 	if ((f->flags & FACT_ESTABLISHED) && !(f->flags & FACT_SAVED))
 		state__closed_unseen(sk, f);
 	close__died(sk, f);

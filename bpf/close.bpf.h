@@ -34,7 +34,7 @@ static __always_inline void close__emit(const struct sock *sk, struct facts *f, 
 	e->retrans = f->retrans;
 	e->srtt_us = f->srtt_us;
 	e->sk_err = f->sk_err;
-	if (direct) /* at the change to it, it is not stored yet */
+	if (direct || f->mptcp) /* at the change to it, it is not stored yet */
 		e->base.sock.state = TCP_CLOSE;
 	e->last_state = f->last_state;
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
@@ -102,6 +102,23 @@ static __always_inline bool close__is_death(const struct sock *sk, const struct 
 		return true;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	return f->last_state == TCP_LAST_ACK && tp && tp->snd_una == tp->write_seq;
+}
+
+/* An MPTCP socket that is no more: its change to CLOSE when no process has it any more. */
+static __always_inline void mptcp__died(const struct sock *sk, struct facts *f)
+{
+	__u64 id;
+
+	if ((f->flags & FACT_PASSIVE) && !(f->flags & (FACT_ACCEPTED | FACT_RELEASED)))
+		close__adopt(sk, f);
+	if (f->flags & FACT_LISTENED) {
+		id = bpf_get_current_pid_tgid();
+		bpf_map_delete_elem(&calls, &id);
+	} else if (f->flags & (FACT_ESTABLISHED | FACT_EXISTED)) {
+		subflows__emit(f);
+	}
+	close__emit(sk, f, bpf_ktime_get_boot_ns(), false);
+	mptcp__drop(f);
 }
 
 #endif

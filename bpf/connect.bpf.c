@@ -12,7 +12,7 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx), now, id;
 	struct ends want = { .rport = bpf_ntohs(ctx->user_port) };
-	const struct sock *sk;
+	const struct sock *sk, *own;
 	struct socket *socket;
 	struct file *file;
 	struct facts *f;
@@ -36,7 +36,9 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 	f->unread_last = 0;
 	__builtin_memcpy(want.raddr, addr, ADDR_LEN);
 	actor__acts(sk, f, &f->actor, &want);
-	socket = READ(struct sock, sk, sk_socket);
+	/* the subflow's own has no file */
+	own = f->mptcp ? (const struct sock *)f->mptcp : sk;
+	socket = READ(struct sock, own, sk_socket);
 	file = READ(struct socket, socket, file);
 	if (file) {
 		f->inode = file__inode(file);

@@ -25,7 +25,7 @@ static __always_inline bool connect__actor_runs(const struct ev_actor *a)
 static __noinline void connect__emit(const struct sock *sk, struct facts *f, int error, int how,
 				     __u64 now)
 {
-	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+	const struct tcp_sock *tp = (const struct tcp_sock *)sock__tcp(sk, f);
 	struct ev_actor *actor = &f->actor;
 	struct ev_connect *e;
 	__u32 range;
@@ -49,7 +49,7 @@ static __noinline void connect__emit(const struct sock *sk, struct facts *f, int
 	range = compat__port_range(sk);
 	e->range_low = range;
 	e->range_high = range >> 16;
-	e->syn_sent = e->base.sock.proto == IPPROTO_TCP && (f->flags & FACT_SYN_SENT) &&
+	e->syn_sent = e->base.sock.proto != IPPROTO_UDP && (f->flags & FACT_SYN_SENT) &&
 		      ((f->flags & FACT_ESTABLISHED) ||
 		       READ(struct tcp_sock, tp, snd_nxt) != READ(struct tcp_sock, tp, snd_una));
 	emit__end(e);

@@ -8,6 +8,7 @@
 
 #include "compat.bpf.h"
 #include "facts.bpf.h"
+#include "mptcp.bpf.h"
 
 /*
  * A field of a sock. Where the verifier knows the pointer (tp_btf, iterators) it is a plain load of
@@ -72,12 +73,20 @@ static __always_inline bool sock__is_kernel(const struct sock *sk, const bool di
 			BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
 }
 
-/* The facts of a process's socket, which is given as the context has it; the kernel's own have none. */
+/*
+ * The facts of a process's socket, which is given as the context has it. The kernel's own have none, but for the
+ * first subflow of an MPTCP socket, which is met in its place.
+ */
 static __always_inline struct facts *sock__meet(__u64 cookie, const void *typed)
 {
 	struct facts *f = facts__get(cookie);
+	const struct sock *sk;
 
-	return f || sock__is_kernel(sock__plain(typed), false) ? f : facts__make(cookie);
+	if (f)
+		return f;
+	sk = sock__plain(typed);
+	return sock__is_kernel(sk, false) ? subflow__facts_of_first((__u64)sk) :
+					    facts__make(cookie);
 }
 
 /* The number that /proc/net/tcp and `ss -e` show. */
@@ -104,9 +113,10 @@ static __always_inline bool sock__wanted(__u16 family, __u16 protocol)
 {
 	if (family == AF_INET ? !settings.ipv4 : family == AF_INET6 ? !settings.ipv6 : true)
 		return false;
-	return protocol == IPPROTO_TCP ? settings.tcp :
-	       protocol == IPPROTO_UDP ? settings.udp :
-					 false;
+	return protocol == IPPROTO_TCP   ? settings.tcp :
+	       protocol == IPPROTO_UDP   ? settings.udp :
+	       protocol == IPPROTO_MPTCP ? settings.tcp && MPTCP :
+					   false;
 }
 
 /* What never changes in a socket's life, kept so that it is read once. */
@@ -118,7 +128,7 @@ static __always_inline void sock__identify(struct facts *f, const struct sock *s
 	if (f->family)
 		return;
 	f->family = SK(__sk_common.skc_family);
-	f->proto = SK(sk_protocol);
+	f->proto = f->mptcp ? PROTO_MPTCP : SK(sk_protocol);
 	/* a cast costs the verifier less than a trusted pointer (task__current) */
 	net = CASTS || !direct ? READ(struct sock, sk, __sk_common.skc_net.net) :
 				 sk->__sk_common.skc_net.net;
@@ -357,6 +367,30 @@ static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, cons
 static __always_inline void emit__end(void *record)
 {
 	bpf_ringbuf_submit(record, 0);
+}
+
+/* All subflows that an MPTCP socket has now. Userspace tells those that it knows from new ones. */
+GLOBAL_FUNC int subflows__emit(struct facts *f)
+{
+	const struct sock *sk;
+	struct ev_actor nobody = {};
+	struct subflows list;
+	struct ev_subflows *e;
+	int i;
+
+	if (!MPTCP || !f)
+		return 0;
+	sk = (const struct sock *)f->mptcp;
+	if (!emit__wanted(sk, f, &nobody, NULL))
+		return 0;
+	e = emit__begin(EV_SUBFLOWS, sizeof(*e), bpf_ktime_get_boot_ns(), sk, f, &nobody, false);
+	if (!e)
+		return 0;
+	subflows__begin(&list, f->mptcp);
+	for (i = 0; i < SUBFLOWS; i++)
+		e->cookies[i] = subflow__cookie(subflows__next(&list));
+	emit__end(e);
+	return 0;
 }
 
 /* The file behind a descriptor of the running process, as an address; 0 where there is none. */

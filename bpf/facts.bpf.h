@@ -52,13 +52,18 @@ static __always_inline struct facts *facts__get(__u64 cookie)
 	return spilled ? bpf_map_lookup_elem(&spill, &cookie) : NULL;
 }
 
+/* Facts are too large for the stack where this is called from. */
 static __noinline struct facts *facts__spill(__u64 cookie)
 {
-	struct facts zero = { .cookie = cookie };
+	struct facts *f;
 
+	_Static_assert(sizeof(*f) <= sizeof(zeroes), "as many zeroes as facts have bytes");
 	spilled = 1;
-	bpf_map_update_elem(&spill, &cookie, &zero, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&spill, &cookie);
+	bpf_map_update_elem(&spill, &cookie, (const void *)zeroes, BPF_NOEXIST);
+	f = bpf_map_lookup_elem(&spill, &cookie);
+	if (f)
+		f->cookie = cookie;
+	return f;
 }
 
 /*

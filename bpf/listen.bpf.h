@@ -18,7 +18,7 @@ static __noinline void listen__emit(const struct sock *sk, struct facts *f, int 
 	if (error)
 		facts__set(f, FACT_LISTEN_FAILED);
 	if (!f->inode)
-		f->inode = sock__inode(sk);
+		f->inode = sock__inode(f->mptcp ? (const struct sock *)f->mptcp : sk);
 	actor__fill(&actor);
 	if (!emit__wanted(sk, f, &actor, NULL))
 		return;
@@ -30,7 +30,7 @@ static __noinline void listen__emit(const struct sock *sk, struct facts *f, int 
 	if (!error)
 		e->base.sock.state = TCP_LISTEN; /* at the change to it, it is not stored yet */
 	e->base.sock.options = sock__options((__u64)sk);
-	e->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	e->backlog = BPF_CORE_READ(sock__tcp(sk, f), sk_max_ack_backlog);
 	e->error = error;
 	emit__end(e);
 }

@@ -24,7 +24,7 @@
 
 extern const volatile struct settings settings;
 
-/* To zero a field with: BPF has no memset() of any length. */
+/* To zero a field with, or to make facts of: BPF has no memset() of any length. */
 extern const volatile char zeroes[PROCESS_EXE_MAX];
 /* Bumped by userspace each time it has read the loss counters. */
 extern volatile __u64 loss_epoch;
@@ -74,6 +74,15 @@ struct {
 	__type(key, __u64);
 	__type(value, struct facts);
 } spill __weak SEC(".maps");
+
+/* MPTCP sockets that a listener made, by address: which facts are theirs (mptcp.bpf.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MPTCP_CHILDREN_MAX);
+	__type(key, __u64);   /* address */
+	__type(value, __u64); /* cookie of the first subflow, which is the id */
+} mptcp_children __weak SEC(".maps");
 
 /* A call in flight, by thread. */
 enum { CALL_BIND = 1, CALL_UDP_CONNECT, CALL_LISTENER_CLOSE };

@@ -54,6 +54,8 @@ int sock_create(struct bpf_sock *ctx)
 		return 1;
 	f->created_ns = now;
 	f->flags = FACT_CREATED;
+	if (ctx->protocol == IPPROTO_MPTCP)
+		mptcp__made(f, (__u64)sock__plain(ctx));
 	owner__fill(&f->owner);
 	if (f->owner.tgid == self_tgid)
 		facts__set(f, FACT_IGNORED);

@@ -55,13 +55,27 @@ static __always_inline bool snapshot__sent_syn(const struct tcp_sock *tp, bool f
 	return taken > sent + fin_sent;
 }
 
+/* The same of an MPTCP connection, by its first subflow, whose FIN goes after the connection's end. */
+static __noinline bool snapshot__first_sent_syn(__u64 msk)
+{
+	const struct tcp_sock *tp = (const void *)mptcp__first(msk);
+	__u64 sent, taken;
+
+	if (!tp)
+		return false;
+	sent = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
+	taken = BPF_CORE_READ(tp, bytes_acked) +
+		(__u32)(BPF_CORE_READ(tp, snd_nxt) - BPF_CORE_READ(tp, snd_una));
+	return taken > sent;
+}
+
 /* What its state says of a past that was not seen. */
 static __always_inline __u32 snapshot__past(struct sock *sk)
 {
 	struct tcp_sock *tp;
 	__u32 past = 0;
 
-	if (sk->sk_protocol != IPPROTO_TCP)
+	if (sk->sk_protocol == IPPROTO_UDP)
 		return sk->__sk_common.skc_state == TCP_ESTABLISHED ? FACT_CONNECTED : 0;
 	switch (sk->__sk_common.skc_state) {
 	case TCP_LISTEN:
@@ -82,8 +96,9 @@ static __always_inline __u32 snapshot__past(struct sock *sk)
 		past = FACT_REMOTE_FIRST;
 		break;
 	}
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (tp && snapshot__sent_syn(tp, past & FACT_FIN_SENT))
+	tp = sk->sk_protocol == IPPROTO_TCP ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (tp ? snapshot__sent_syn(tp, past & FACT_FIN_SENT) :
+		 snapshot__first_sent_syn((__u64)sock__plain(sk)))
 		past |= FACT_SYN_SENT | FACT_CONNECTED;
 	else
 		past |= FACT_PASSIVE | FACT_ACCEPTED;
@@ -96,7 +111,7 @@ static __always_inline bool snapshot__wants(struct sock *sk, struct facts *f,
 {
 	switch (snapshot_mode) {
 	case SNAPSHOT_PORTS:
-		f->flags = sk->sk_protocol == IPPROTO_MPTCP ? 0 : snapshot__past(sk);
+		f->flags = snapshot__past(sk);
 		return true;
 	case SNAPSHOT_HOLDERS:
 		return true;
@@ -139,24 +154,65 @@ struct {
 	__type(value, struct facts);
 } passing_facts SEC(".maps");
 
-static __always_inline struct facts *snapshot__facts(struct sock *sk)
+/*
+ * The id of an MPTCP socket. One that a listener made may have that one's cookie: it goes by its first subflow's, if
+ * that has one: this program cannot give it one.
+ */
+static __noinline __u64 snapshot__mptcp_id(const struct sock *sk, __u64 msk, __u64 cookie)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	__u64 first;
+
+	if (state == TCP_LISTEN || state == TCP_CLOSE || state == TCP_SYN_SENT ||
+	    snapshot__first_sent_syn(msk))
+		return cookie;
+	first = subflow__cookie(mptcp__first(msk));
+	return first ? first : cookie;
+}
+
+/* The facts of an MPTCP socket from before the start. NULL, and counted, where it has no id of its own. */
+static __noinline struct facts *snapshot__mptcp(const struct sock *sk, __u64 msk, __u64 cookie)
+{
+	struct facts *f = mptcp__facts(msk);
+	__u64 id;
+
+	if (f)
+		return f;
+	id = snapshot__mptcp_id(sk, msk, cookie);
+	if (id != cookie)
+		return mptcp__make_child(msk, id);
+	f = facts__make(cookie);
+	if (f && f->mptcp) {
+		loss__count(LOST_FACTS);
+		return NULL;
+	}
+	if (f)
+		f->mptcp = msk;
+	return f;
+}
+
+static __noinline struct facts *snapshot__facts(struct sock *sk)
 {
 	__u16 family = sk->__sk_common.skc_family, protocol = sk->sk_protocol;
-	__u64 cookie = bpf_get_socket_cookie(sk);
+	__u64 cookie = bpf_get_socket_cookie(sk), plain = (__u64)sock__plain(sk);
 	struct facts *f;
 	__u32 zero = 0;
 
 	if (sock__wanted(family, protocol))
-		return facts__make(cookie);
+		return protocol == IPPROTO_MPTCP ? snapshot__mptcp(sk, plain, cookie) :
+						   facts__make(cookie);
 	if (!snapshot__takes_all() || (family != AF_INET && family != AF_INET6))
 		return NULL;
-	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP &&
-	    (protocol != IPPROTO_MPTCP || snapshot_mode != SNAPSHOT_PORTS))
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_MPTCP)
 		return NULL;
 	f = bpf_map_lookup_elem(&passing_facts, &zero);
 	if (f) {
 		__builtin_memset(f, 0, sizeof(*f));
 		f->cookie = cookie;
+		if (protocol == IPPROTO_MPTCP) {
+			f->mptcp = plain;
+			f->cookie = snapshot__mptcp_id(sk, plain, cookie);
+		}
 	}
 	return f;
 }
@@ -190,8 +246,6 @@ static __always_inline void snapshot__write(struct bpf_iter__task_file *ctx, str
 	e->base.head.boot_ns = bpf_ktime_get_boot_ns();
 	sock__fill(&e->base.sock, sk, f, true);
 	e->base.sock.options = sock__options((__u64)sock__plain(sk));
-	if (sk->sk_protocol == IPPROTO_MPTCP)
-		e->base.sock.proto = PROTO_MPTCP;
 	if (snapshot__bound_port(sk))
 		e->base.sock.facts |= FACT_PORT_KEPT;
 	if (BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK) {
@@ -199,7 +253,10 @@ static __always_inline void snapshot__write(struct bpf_iter__task_file *ctx, str
 		e->base.sock.facts |= FACT_PORT_FIXED;
 	}
 	e->fd = ctx->fd;
-	e->backlog = sk->sk_max_ack_backlog;
+	if (f->mptcp)
+		e->backlog = BPF_CORE_READ(sock__tcp(NULL, f), sk_max_ack_backlog);
+	else
+		e->backlog = sk->sk_max_ack_backlog;
 	matches = e->base.actor.mark;
 	e->base.actor.mark = 0;
 	bpf_seq_write(ctx->meta->seq, e, sizeof(*e));

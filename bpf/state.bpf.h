@@ -8,8 +8,6 @@
 
 #include "connect.bpf.h"
 
-#define SEND_SHUTDOWN 2 /* include/net/sock.h */
-
 /* The peer's FIN was received (tcp_fin). */
 static __always_inline bool sock__done(const struct sock *sk)
 {

@@ -38,9 +38,15 @@ static __always_inline bool syscall__no_socket(long ret)
 /* The facts of an IP socket, NULL where it is none that is wanted. */
 static __always_inline struct facts *sock__facts(struct sock *sk)
 {
-	if (!sk || !sock__wanted(READ(struct sock, sk, __sk_common.skc_family),
-				 READ(struct sock, sk, sk_protocol)))
+	__u16 protocol;
+
+	if (!sk)
 		return NULL;
+	protocol = READ(struct sock, sk, sk_protocol);
+	if (!sock__wanted(READ(struct sock, sk, __sk_common.skc_family), protocol))
+		return NULL;
+	if (protocol == IPPROTO_MPTCP)
+		return mptcp__facts((__u64)sk);
 	return facts__make(READ(struct sock, sk, __sk_common.skc_cookie.counter));
 }
 

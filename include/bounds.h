@@ -24,6 +24,9 @@
 #define PEERS_PER_SOCK	64	/* destinations remembered per unconnected UDP socket */
 #define PEER_SOCKS_MAX	16384	/* UDP sockets whose destinations are remembered */
 
+#define SUBFLOWS	16	/* of one MPTCP connection at one time: the kernel allows nine, later ones 65 */
+#define MPTCP_CHILDREN_MAX 65536 /* MPTCP connections that listeners made */
+
 #define FILTER_CIDRS	16	/* each of --addr, --laddr, --raddr */
 #define FILTER_COMMS	16
 #define FILTER_SET_MAX	4096	/* pids, uids, namespaces or cgroups in one filter */

@@ -11,7 +11,7 @@
 #include <linux/types.h>
 #include "bounds.h"
 
-#define EVENTS_VERSION 3
+#define EVENTS_VERSION 4
 
 enum ev_type {
 	EV_BIND = 1,
@@ -25,6 +25,7 @@ enum ev_type {
 	EV_TREE,
 	EV_NO_FD,
 	EV_PROCESS,
+	EV_SUBFLOWS,
 	EV_TYPES
 };
 
@@ -96,6 +97,9 @@ struct loss_count {
 #define FACT_PORT_FIXED		(1u << 30)	/* bind() asked for its port by number */
 #define FACT_PORT_KEPT		(1u << 31)	/* snapshot: a bind() keeps its port from connect() */
 
+/* ev_sock.proto of MPTCP, whose protocol number, 262, has no room there. */
+#define PROTO_MPTCP	255
+
 struct ev_head {
 	__u16	type;		/* enum ev_type */
 	__u16	size;		/* of the whole record, bytes */
@@ -135,7 +139,7 @@ struct ev_sock {
 	__u32	netns;		/* inode number of the namespace */
 	__u32	ifindex;	/* SO_BINDTODEVICE, or 0 */
 	__u16	family;		/* AF_INET, AF_INET6 */
-	__u8	proto;		/* IPPROTO_TCP, IPPROTO_UDP */
+	__u8	proto;		/* IPPROTO_TCP, IPPROTO_UDP, PROTO_MPTCP */
 	__u8	state;		/* TCP_*; UDP uses ESTABLISHED and CLOSE */
 	__u32	options;	/* OPT_* */
 	__u32	facts;		/* FACT_* */
@@ -234,6 +238,15 @@ struct ev_snapshot {
 	struct ev_base	base;
 	__s32	fd;
 	__u32	backlog;
+};
+
+/*
+ * Subflows of an MPTCP connection, each told at least once while it lives. They have no other records, and the
+ * actor is nobody.
+ */
+struct ev_subflows {
+	struct ev_base	base;
+	__u64	cookies[SUBFLOWS];	/* 0: none; some in between can be */
 };
 
 /* The last process of the followed tree has ended. */

@@ -39,6 +39,7 @@ struct facts {
 	__u32	srtt_us;
 	__u32	unread_last;	/* the last connection's part of unread_bytes */
 	__u64	sk;		/* its address (sock__address) */
+	__u64	mptcp;		/* the MPTCP socket's address, 0: it is none (mptcp.bpf.h) */
 };
 
 #endif

@@ -35,11 +35,8 @@ enum {
 	SNAPSHOT_NEW,		/* sockets older than the start, each once */
 	SNAPSHOT_TOLD,		/* all that have had a record, or should have: after a loss */
 	SNAPSHOT_HOLDERS,	/* all, whatever the filters say: who holds a port */
-	SNAPSHOT_PORTS,		/* the same, with who began each connection, and MPTCP sockets */
+	SNAPSHOT_PORTS,		/* the same, with who began each connection */
 };
-
-/* SNAPSHOT_PORTS: ev_sock.proto of a socket whose protocol, 262, has no room there. */
-#define PROTO_MPTCP	255
 
 /* What one TCP socket of a namespace shares its port by, held by a process or not (TIME_WAIT too). */
 struct port_options {

@@ -57,7 +57,7 @@ static void diag__found(void *arg, const struct diag_sock *d)
 	struct search *search = arg;
 	struct sighting *new;
 
-	if (d->sock.lport != search->q->port || d->sock.cookie == search->q->except)
+	if (d->sock.lport != search->q->port)
 		return;
 	new = search__add(search, d->sock.cookie, true);
 	if (!new)
@@ -92,9 +92,8 @@ static void snapshot__found(void *ctx, const struct ev_snapshot *snap)
 	struct search *search = ctx;
 	struct sighting *new;
 
-	if (s->lport != search->q->port || s->proto != search->q->proto ||
-	    s->netns != search->q->net.inode || s->netns_cookie != search->q->net.cookie ||
-	    s->cookie == search->q->except)
+	if (s->lport != search->q->port || sock__port_proto(s) != search->q->proto ||
+	    s->netns != search->q->net.inode || s->netns_cookie != search->q->net.cookie)
 		return;
 	new = search__add(search, s->cookie, false);
 	if (!new)
@@ -118,6 +117,38 @@ static int sighting__compare(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
+static int sighting__by_inode(const void *a, const void *b)
+{
+	const struct sighting *x = a, *y = b;
+
+	if (x->h.sock.inode != y->h.sock.inode)
+		return x->h.sock.inode < y->h.sock.inode ? -1 : 1;
+	return x->diag - y->diag;
+}
+
+/*
+ * The kernel's subflows have the port and the inode of the MPTCP socket that a process has: each becomes another
+ * sighting of that one.
+ */
+static void search__join_mptcp(struct search *s)
+{
+	const struct sighting *mptcp = NULL;
+	size_t i;
+
+	if (s->n)
+		qsort(s->seen, s->n, sizeof(*s->seen), sighting__by_inode);
+	for (i = 0; i < s->n; i++) {
+		struct sighting *one = &s->seen[i];
+
+		if (one->h.sock.proto == PROTO_MPTCP) {
+			mptcp = one;
+		} else if (one->diag && mptcp && one->h.sock.inode &&
+			   one->h.sock.inode == mptcp->h.sock.inode && one->h.sock.cookie) {
+			one->cookie = one->h.sock.cookie = mptcp->cookie;
+		}
+	}
+}
+
 /*
  * A TCP connection that ended but was not closed yet still shows its port, and holds it no more
  * (tcp_set_state calls inet_put_port), unless a bind() gave it. Where sock_diag lists what only
@@ -125,7 +156,7 @@ static int sighting__compare(const void *a, const void *b)
  */
 static bool sighting__holds(const struct ask *a, const struct sighting *s, bool in_diag, bool asked)
 {
-	if (s->h.sock.proto != IPPROTO_TCP || s->h.sock.state != BPF_TCP_CLOSE || in_diag)
+	if (!sock__is_tcp(&s->h.sock) || s->h.sock.state != BPF_TCP_CLOSE || in_diag)
 		return true;
 	if (asked && a->diag_has_bound)
 		return false;
@@ -147,7 +178,7 @@ static void search__merge(const struct ask *a, struct search *s, bool asked)
 		for (to = from + 1; to < s->n && s->seen[to].cookie == one.cookie; to++)
 			;
 		last = &s->seen[to - 1];
-		if (!sighting__holds(a, &one, last->diag, asked))
+		if (one.cookie == s->q->except || !sighting__holds(a, &one, last->diag, asked))
 			continue;
 		if (last->diag && !one.diag) {
 			one.h.sock_uid = last->h.uid_known ? last->h.sock_uid : one.h.sock_uid;
@@ -173,6 +204,7 @@ ssize_t answer__holders(struct ask *a, const void *question, void *answer, size_
 					  snapshot__found, &search);
 	asked = !netns__within(&search.q->net, diag__search, &search);
 	estimated |= !asked || search.incomplete;
+	search__join_mptcp(&search);
 	search__merge(a, &search, asked);
 	if (search.n)
 		qsort(search.seen, search.n, sizeof(*search.seen), conflict__holder_order);

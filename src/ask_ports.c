@@ -191,12 +191,13 @@ static void found_held(void *arg, const struct ev_snapshot *snap)
 	struct use *u = arg;
 	bool kept, bound_first;
 
-	if (s->netns != u->q->net.inode || s->proto != u->q->proto || !in_range(u, s->lport))
+	if (s->netns != u->q->net.inode || sock__port_proto(s) != u->q->proto ||
+	    !in_range(u, s->lport))
 		return;
 	if (u->q->net.cookie && s->netns_cookie != u->q->net.cookie)
 		return;
 	kept = s->facts & FACT_PORT_KEPT;
-	if (s->proto == IPPROTO_TCP && s->state == BPF_TCP_CLOSE && !kept)
+	if (sock__is_tcp(s) && s->state == BPF_TCP_CLOSE && !kept)
 		return; /* its connection ended, and its port with it */
 	bound_first = kept && s->rport && !(s->facts & (FACT_PORT_FIXED | FACT_PASSIVE));
 	if (kept && !u->q->exclusive)

@@ -150,9 +150,9 @@ enum conflict_rule conflict__judge(const struct ev_sock *newcomer, uint32_t newc
 	const struct ev_sock *s = &h->sock;
 	uint32_t both = newcomer->options & s->options, either = newcomer->options | s->options;
 	bool same_uid = h->uid_known && h->sock_uid == newcomer_uid;
-	bool tcp = newcomer->proto == IPPROTO_TCP;
+	bool tcp = sock__is_tcp(newcomer);
 
-	if (newcomer->proto != s->proto || newcomer->lport != s->lport ||
+	if (tcp != sock__is_tcp(s) || newcomer->lport != s->lport ||
 	    (newcomer->cookie && newcomer->cookie == s->cookie) || !devices_overlap(newcomer, s) ||
 	    !addresses_overlap(newcomer, s))
 		return CONFLICT_NONE;
@@ -187,12 +187,12 @@ static const char *proto__name(const struct ev_sock *s)
 
 static bool holder__is_closed(const struct holder *h)
 {
-	return h->sock.proto == IPPROTO_TCP && h->sock.state == TCP_TIME_WAIT;
+	return sock__is_tcp(&h->sock) && h->sock.state == TCP_TIME_WAIT;
 }
 
 static bool holder__listens(const struct holder *h)
 {
-	return h->sock.proto == IPPROTO_TCP && h->sock.state == TCP_LISTEN;
+	return sock__is_tcp(&h->sock) && h->sock.state == TCP_LISTEN;
 }
 
 static bool holder__same_process(const struct holder *a, const struct holder *b)
@@ -361,7 +361,7 @@ static void advice__stop_or_move(struct phrase *t, const struct finding *f, cons
 static void advice__address(struct phrase *t, const struct finding *f, const struct holder *h)
 {
 	/* Connections of a server that went away, or of its other sockets: no listener in the way. */
-	if (h->sock.proto == IPPROTO_TCP && !holder__listens(h) && h->sock.state != TCP_CLOSE &&
+	if (sock__is_tcp(&h->sock) && !holder__listens(h) && h->sock.state != TCP_CLOSE &&
 	    !(f->sock.options & OPT_REUSEADDR)) {
 		phrase__add(
 			t,

@@ -14,7 +14,7 @@ static const unsigned short sizes[EV_TYPES] = {
 	[EV_PEER] = sizeof(struct ev_peer),       [EV_STATE] = sizeof(struct ev_state),
 	[EV_CLOSE] = sizeof(struct ev_close),     [EV_SNAPSHOT] = sizeof(struct ev_snapshot),
 	[EV_TREE] = sizeof(struct ev_tree),       [EV_NO_FD] = sizeof(struct ev_no_fd),
-	[EV_PROCESS] = sizeof(struct ev_process),
+	[EV_PROCESS] = sizeof(struct ev_process), [EV_SUBFLOWS] = sizeof(struct ev_subflows),
 };
 
 _Static_assert(sizeof(sizes) / sizeof(sizes[0]) == EV_TYPES, "a row for each event");
@@ -30,7 +30,8 @@ static int check_base(const struct ev_base *b)
 		return -EBADMSG;
 	if (b->sock.family != AF_INET && b->sock.family != AF_INET6)
 		return -EBADMSG;
-	if (b->sock.proto != IPPROTO_TCP && b->sock.proto != IPPROTO_UDP)
+	if (b->sock.proto != IPPROTO_TCP && b->sock.proto != IPPROTO_UDP &&
+	    b->sock.proto != PROTO_MPTCP)
 		return -EBADMSG;
 	return 0;
 }

@@ -23,6 +23,7 @@ union event {
 	struct ev_tree tree;
 	struct ev_no_fd no_fd;
 	struct ev_process process;
+	struct ev_subflows subflows;
 };
 
 /* Copies the event at `data` to `e`. Returns 0, or -EBADMSG and leaves `e` untouched. */

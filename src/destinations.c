@@ -191,7 +191,7 @@ static bool is_opened(const struct record *r)
 {
 	const struct ev_sock *s = r->sock;
 
-	if (!s || s->proto != IPPROTO_TCP || !s->lport || !s->rport ||
+	if (!s || !sock__is_tcp(s) || !s->lport || !s->rport ||
 	    (s->facts & (FACT_PORT_FIXED | FACT_PASSIVE)))
 		return false;
 	if (r->type == RECORD_CONNECT)

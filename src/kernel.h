@@ -194,7 +194,8 @@ struct ask_socket {
 	uint64_t cookie;
 	uint64_t netns_cookie;
 	uint16_t queued_on; /* where it is not known: its owner is that of the listener on this port. 0: none */
-	uint8_t pad[6];
+	uint8_t pad[2];
+	uint32_t inode; /* where the cookie is not known: of an MPTCP listener, whose subflow it is. 0: not asked */
 };
 
 /* -ENOENT: the table does not know it. */

@@ -166,7 +166,7 @@ static int watch(struct live *l, int fd, int what, uint32_t flags)
 
 static int open_pipeline(struct live *l, const struct live_config *c)
 {
-	static const char *const blind[] = { "raw", "sctp", "dccp", "udplite", "mptcp", NULL };
+	static const char *const blind[] = { "raw", "sctp", "dccp", "udplite", NULL };
 	const struct options *o = l->options;
 	struct ask_config ask = { .cgroup_fd = tracer__cgroup_fd(l->tracer),
 				  .each_socket = each_socket,

@@ -386,9 +386,9 @@ const struct option_row option_rows[] = {
 	  .list = true,
 	  .arg = "tcp,udp",
 	  .fallback = "tcp,udp",
-	  .help = "protocols",
-	  .wrong = "is not a protocol that can be followed: give tcp, udp or tcp,udp (mptcp is "
-		   "not implemented)",
+	  .help = "protocols; tcp takes MPTCP too",
+	  .wrong = "is not a protocol that can be followed: give tcp, udp or tcp,udp (tcp takes "
+		   "MPTCP too)",
 	  .section = SECTION_SOCKETS,
 	  .groups = OPTS_FILTERS,
 	  .parse = add_proto },

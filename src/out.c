@@ -162,7 +162,7 @@ const char *sink__state_name(unsigned int state)
 
 const char *sink__proto_name(unsigned int proto)
 {
-	return proto == IPPROTO_UDP ? "udp" : "tcp";
+	return proto == IPPROTO_UDP ? "udp" : proto == PROTO_MPTCP ? "mptcp" : "tcp";
 }
 
 bool sink__has_local(const struct ev_sock *s)

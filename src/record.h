@@ -8,10 +8,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include "events.h"
 
 struct netns_settings;
+
+/* Which protocol's ports it has: those of MPTCP are TCP's. */
+static inline uint8_t sock__port_proto(const struct ev_sock *s)
+{
+	return s->proto == IPPROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+}
+
+static inline bool sock__is_tcp(const struct ev_sock *s)
+{
+	return sock__port_proto(s) == IPPROTO_TCP;
+}
 
 /* From CLOCK_BOOTTIME to the wall: what the pipeline knows of it. Recorded in captures. */
 struct wall {
@@ -87,6 +99,8 @@ struct life {
 	uint64_t first_ns; /* created, or first seen: where duration_us begins */
 	uint64_t tx_bytes, rx_bytes, unacked_bytes, unread_bytes, accepted;
 	uint32_t retrans, srtt_us;
+	const __u64 *subflows; /* MPTCP: cookies, in the order of their coming */
+	size_t n_subflows;
 	bool time_wait;
 	bool closed_by_exit; /* the process died holding it */
 	bool closed_by_kernel;

@@ -12,6 +12,14 @@
 #define TCP_ESTABLISHED 1
 #define TCP_LISTEN      10
 
+#define SUBFLOWS_KEPT 64 /* of one connection, the first ones */
+
+/* Of an MPTCP connection, ended ones too. */
+struct subflows {
+	size_t n;
+	__u64 cookies[SUBFLOWS_KEPT];
+};
+
 /* One open socket. Entries live in one growing array and are linked by index, oldest first. */
 struct entry {
 	struct ev_sock sock;   /* as the last event had it */
@@ -29,6 +37,7 @@ struct entry {
 	bool options_known;
 	bool told; /* equals the table's: told, or come since then */
 	uint8_t note;
+	struct subflows *subflows; /* NULL: none told */
 };
 
 struct sock_table {
@@ -89,8 +98,13 @@ struct sock_table *sock_table__new(size_t max)
 
 void sock_table__free(struct sock_table *t)
 {
+	uint32_t i;
+
 	if (!t)
 		return;
+	for (i = 0; i < t->used; i++)
+		free(at(t, i)->subflows);
+	free(t->gone.subflows);
 	free(t->entries);
 	free(t->slots);
 	free(t);
@@ -203,7 +217,9 @@ static void remove_entry(struct sock_table *t, struct entry *e)
 		at(t, e->newer)->older = e->older;
 	else
 		t->newest = e->older;
+	free(t->gone.subflows);
 	t->gone = *e;
+	e->subflows = NULL;
 	e->sock.cookie = 0; /* no socket's */
 	e->newer = t->free;
 	t->free = index;
@@ -323,6 +339,46 @@ static void attribute(const struct sock_table *t, struct entry *e, union event *
 										     NULL;
 }
 
+/* A connection that a listener made has its first subflow's cookie. */
+static void fill_subflows(const struct entry *e, const struct ev_sock *s, struct life *life)
+{
+	if (e->subflows) {
+		life->subflows = e->subflows->cookies;
+		life->n_subflows = e->subflows->n;
+	} else if (s->proto == PROTO_MPTCP && (s->facts & FACT_PASSIVE) &&
+		   !(s->facts & FACT_EXISTED)) {
+		life->subflows = &s->cookie;
+		life->n_subflows = 1;
+	}
+}
+
+/* Not counted where there is no room for another: the list says of itself that it has the first ones. */
+static void keep_subflow(struct subflows *list, uint64_t cookie)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (list->cookies[i] == cookie)
+			return;
+	if (list->n < SUBFLOWS_KEPT)
+		list->cookies[list->n++] = cookie;
+}
+
+static void apply_subflows(struct sock_table *t, struct entry *e, const struct ev_subflows *ev)
+{
+	size_t i;
+
+	if (!e->subflows)
+		e->subflows = calloc(1, sizeof(*e->subflows));
+	if (!e->subflows) {
+		t->evicted++;
+		return;
+	}
+	for (i = 0; i < SUBFLOWS; i++)
+		if (ev->cookies[i])
+			keep_subflow(e->subflows, ev->cookies[i]);
+}
+
 static void fill_life(const struct entry *e, const union event *ev, struct life *life)
 {
 	const struct ev_close *c = &ev->close;
@@ -351,6 +407,7 @@ static void fill_life(const struct entry *e, const union event *ev, struct life 
 		.closed_by_known = (facts & (FACT_RELEASED | FACT_LISTENER_OWNER)) &&
 				   c->base.actor.proc.tgid,
 	};
+	fill_subflows(e, &c->base.sock, life);
 }
 
 static void apply_snapshot(struct entry *e, union event *ev, struct record *r)
@@ -467,6 +524,11 @@ bool sock_table__apply(struct sock_table *t, union event *ev, struct record *r, 
 	e = find(t, s->cookie);
 	if (e && ev->head.type == EV_SNAPSHOT)
 		return false;
+	if (ev->head.type == EV_SUBFLOWS) {
+		if (e)
+			apply_subflows(t, e, &ev->subflows);
+		return false;
+	}
 	if (!e)
 		e = ev->head.type == EV_CLOSE ? NULL : add(t, s, ev->head.boot_ns);
 	if (!e)
@@ -530,6 +592,7 @@ bool sock_table__missing(struct sock_table *t, uint64_t cookie, uint64_t now_ns,
 		.ended_ns = r->boot_ns,
 		.first_ns = e->first_ns,
 	};
+	fill_subflows(e, &e->sock, life);
 	return true;
 }
 
@@ -627,6 +690,21 @@ static void fill_known(const struct sock_table *t, const struct entry *e,
 	known->options_known = e->options_known;
 }
 
+/* The MPTCP listener with this inode: its subflow has it too, and the queue. */
+static const struct entry *mptcp_listener(const struct sock_table *t, const struct ask_socket *q)
+{
+	uint32_t i;
+
+	for (i = q->inode ? t->listeners : NONE; i != NONE; i = at(t, i)->next_listener) {
+		const struct ev_sock *s = &at(t, i)->sock;
+
+		if (s->proto == PROTO_MPTCP && s->inode == q->inode &&
+		    s->netns_cookie == q->netns_cookie)
+			return at(t, i);
+	}
+	return NULL;
+}
+
 /* Nothing tells of a connection before accept() takes it: it is its listener's. */
 bool sock_table__known(const struct sock_table *t, const struct ask_socket *q,
 		       struct known_socket *known)
@@ -634,6 +712,8 @@ bool sock_table__known(const struct sock_table *t, const struct ask_socket *q,
 	const struct ev_sock child = { .lport = q->queued_on, .netns_cookie = q->netns_cookie };
 	const struct entry *e = find(t, q->cookie);
 
+	if (!e)
+		e = mptcp_listener(t, q);
 	if (e) {
 		fill_known(t, e, known);
 		return true;
@@ -659,7 +739,7 @@ void sock_table__holders(const struct sock_table *t, const struct ask_holders *q
 				    .options_known = e->options_known };
 
 		if (e->sock.lport != q->port || e->sock.netns_cookie != q->net.cookie ||
-		    e->sock.proto != q->proto || e->sock.cookie == q->except)
+		    sock__port_proto(&e->sock) != q->proto || e->sock.cookie == q->except)
 			continue;
 		if (same_process(&e->actor.proc, &e->sock.owner)) {
 			h.uid_known = true;

@@ -24,6 +24,7 @@ struct fs_struct;
 struct inet_bind_bucket;
 struct inode;
 struct kernfs_node;
+struct list_head;
 struct mm_struct;
 struct mount;
 struct net;
@@ -96,10 +97,10 @@ typedef struct {
 
 struct sock {
 	struct sock_common __sk_common;
-	socket_lock_t sk_lock;
 	__u8 sk_userlocks;
 	int sk_err;
 	struct socket *sk_socket;
+	socket_lock_t sk_lock;
 	__u16 sk_protocol;
 	__u16 sk_type;
 	__u8 sk_kern_sock:1;
@@ -123,6 +124,7 @@ struct inet_bind_bucket {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	struct inet_bind_bucket *icsk_bind_hash;
+	void *icsk_ulp_data;
 };
 
 struct tcp_sock {
@@ -139,6 +141,31 @@ struct tcp_sock {
 	__u64 bytes_acked;
 	__u64 bytes_retrans;
 	__u32 total_retrans;
+	_Bool is_mptcp;
+};
+
+struct list_head {
+	struct list_head *next;
+};
+
+struct mptcp_sock {
+	struct inet_connection_sock sk;
+	__u64 remote_key;
+	__u64 write_seq;
+	__u64 bytes_sent;
+	__u64 bytes_received;
+	__u64 bytes_consumed;
+	__u64 bytes_acked;
+	__u64 snd_una;
+	_Bool rcv_fastclose;
+	struct list_head conn_list;
+	struct sock *first;
+};
+
+struct mptcp_subflow_context {
+	struct list_head node;
+	struct sock *tcp_sock;
+	struct sock *conn;
 };
 
 enum sock_flags {

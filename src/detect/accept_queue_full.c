@@ -282,7 +282,8 @@ static void tell_group(struct queues *q, struct detect *d, const struct watched 
 	for (i = from; i < n; i++) {
 		const struct listener_queue *l = &q->answer[i];
 		const struct ask_socket ask = { .cookie = l->sock.cookie,
-						.netns_cookie = w->net.cookie };
+						.netns_cookie = w->net.cookie,
+						.inode = (uint32_t)l->sock.inode };
 		const struct listener *own = listener__find(q, l->sock.cookie);
 		struct known_socket known;
 		uint32_t slowest;

@@ -34,7 +34,7 @@ static const char *connect_call(const struct record *r)
 
 	if (s->proto == IPPROTO_UDP)
 		return r->error == -EAGAIN ? "connect" : NULL;
-	if (s->proto != IPPROTO_TCP || r->error != -EADDRNOTAVAIL || r->u.connect->abandoned ||
+	if (!sock__is_tcp(s) || r->error != -EADDRNOTAVAIL || r->u.connect->abandoned ||
 	    !(s->facts & FACT_SYN_SENT) || s->lport)
 		return NULL;
 	return "connect";
@@ -67,9 +67,10 @@ static const char *failed_call(const struct record *r)
 static struct ask_port_use question(const struct record *r)
 {
 	const struct ev_sock *s = r->sock;
-	struct ask_port_use q = {
-		.net = finding__netns(s, r->actor), .proto = s->proto, .users = 1, .failed = 1
-	};
+	struct ask_port_use q = { .net = finding__netns(s, r->actor),
+				  .proto = sock__port_proto(s),
+				  .users = 1,
+				  .failed = 1 };
 
 	memcpy(q.laddr, r->type == RECORD_BIND ? r->u.bind->req_addr : s->laddr, ADDR_LEN);
 	if (s->family == AF_INET)

@@ -31,7 +31,7 @@ struct conflicts {
 
 static bool holder__listens(const struct holder *h)
 {
-	return h->sock.proto == IPPROTO_TCP && h->sock.state == TCP_LISTEN;
+	return sock__is_tcp(&h->sock) && h->sock.state == TCP_LISTEN;
 }
 
 /*
@@ -89,7 +89,7 @@ static size_t conflict__ask(struct conflicts *all, struct detect *d, struct find
 			 .tgid = f->actor.proc.tgid },
 		.except = f->sock.cookie,
 		.port = f->sock.lport,
-		.proto = f->sock.proto,
+		.proto = sock__port_proto(&f->sock),
 		.failed = true,
 		.table_only = !ask_budget__take(&all->budget, 1, ASKS_A_SECOND, f->last_ns),
 	};

@@ -119,7 +119,8 @@ static bool same_program(const struct newcomer *new, const struct holder *h)
 
 static enum relation shares_with(const struct newcomer *new, const struct holder *h)
 {
-	if (!h->proc.tgid || !receives(&h->sock) || h->sock.proto != new->sock.proto ||
+	if (!h->proc.tgid || !receives(&h->sock) ||
+	    sock__port_proto(&h->sock) != sock__port_proto(&new->sock) ||
 	    h->sock.created_ns > new->at_ns || same_program(new, h))
 		return APART;
 	return relate(&new->sock, &h->sock);
@@ -220,7 +221,7 @@ static void ask(struct shares *all, struct detect *d, const struct newcomer *new
 	const struct ask_holders q = { .net = finding__netns(&new->sock, &new->actor),
 				       .except = new->sock.cookie,
 				       .port = new->sock.lport,
-				       .proto = new->sock.proto };
+				       .proto = sock__port_proto(&new->sock) };
 	enum relation relation = APART;
 	struct finding f;
 	ssize_t bytes;

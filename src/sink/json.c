@@ -306,6 +306,17 @@ static void put_counters(struct buf *b, const struct life *l)
 		json__put_u64(b, "srtt_us", l->srtt_us);
 }
 
+static void put_subflows(struct buf *b, const struct life *l)
+{
+	size_t i;
+
+	json__key(b, "subflows");
+	json__open(b, '[');
+	for (i = 0; i < l->n_subflows; i++)
+		json__id(b, l->subflows[i]);
+	json__close(b, ']');
+}
+
 static void write_close(struct sink_json *s, const struct record *r)
 {
 	const struct life *l = r->u.life;
@@ -323,6 +334,8 @@ static void write_close(struct sink_json *s, const struct record *r)
 		put_counters(b, l);
 	if (l->role == ROLE_LISTENER)
 		json__put_u64(b, "accepted", l->accepted);
+	if (l->n_subflows)
+		put_subflows(b, l);
 	json__put_string(b, "reason", reason_names[l->reason]);
 	put_closed_by(b, r);
 	if (l->time_wait)

@@ -375,6 +375,10 @@ static void detail_close(struct buf *b, const struct record *r)
 		put_number(b, "accepted ", l->accepted);
 		buf__char(b, ' ');
 	}
+	if (l->n_subflows > 1) {
+		put_number(b, "subflows ", l->n_subflows);
+		buf__char(b, ' ');
+	}
 	buf__str(b, reason_names[l->reason]);
 	if (l->time_wait)
 		buf__str(b, " time-wait");

@@ -122,7 +122,7 @@ void top_put__remote(struct buf *b, const struct ev_sock *s)
 /* Open, but its connect(), bind() or listen() has failed. */
 static bool has_failed(const struct top_sock *s)
 {
-	return !s->closed_ns && s->error && s->state == TCP_CLOSE && s->sock.proto == IPPROTO_TCP;
+	return !s->closed_ns && s->error && s->state == TCP_CLOSE && sock__is_tcp(&s->sock);
 }
 
 static bool ended_badly(enum reason reason)

@@ -29,7 +29,7 @@ static void make(struct listeners *l, const struct top_sock *socks, size_t n)
 		const struct top_sock *s = &socks[i];
 
 		if (!s->sock.cookie || s->state != TCP_LISTEN || s->closed_ns ||
-		    s->sock.proto != IPPROTO_TCP)
+		    !sock__is_tcp(&s->sock))
 			continue;
 		list = array__grown(l->list, l->n, &l->room, 64, sizeof(*list));
 		if (!list)

@@ -102,6 +102,15 @@ void top_model__record(struct top_model *m, const struct record *r);
 void top_model__walk_begin(struct top_model *m, uint64_t now_ns, bool whole);
 size_t top_model__walked(struct top_model *m, const struct diag_sock *list, size_t n,
 			 uint32_t *unknown);
+/*
+ * The MPTCP sockets of the model, sorted for join_mptcp(), to be freed by the caller: a subflow, which is what the
+ * walk meets, has the inode of the one that it belongs to, and is told to the model as that one.
+ */
+struct top_mptcp {
+	uint64_t inode, cookie;
+};
+size_t top_model__mptcp(struct top_model *m, struct top_mptcp **list);
+void top_model__join_mptcp(const struct top_mptcp *list, size_t n, struct diag_sock *d);
 /* `actor`, and since when it is connecting or established: NULL and 0 where nobody knows. */
 void top_model__add(struct top_model *m, const struct diag_sock *d, const struct ev_actor *actor,
 		    uint64_t since_ns);

@@ -64,7 +64,7 @@ static void count_connection(struct top_model *m, struct top_frame *f, uint32_t 
 	uint32_t from;
 
 	(void)f;
-	if (s->closed_ns || s->sock.proto != IPPROTO_TCP || !s->sock.rport ||
+	if (s->closed_ns || !sock__is_tcp(&s->sock) || !s->sock.rport ||
 	    (s->sock.facts & (FACT_SYN_SENT | FACT_CONNECTED)))
 		return;
 	if (!s->listener && !m->table.more[i].sought) {

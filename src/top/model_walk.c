@@ -4,8 +4,10 @@
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "ports.h"
 #include "top/model_inside.h"
 
@@ -61,13 +63,21 @@ static void take_queue(struct top_sock *s, const struct diag_sock *d)
 	s->drops_known = true;
 }
 
+/* The first subflow of an MPTCP connection has its ends; the others tell nothing of it as a whole. */
+static bool speaks_for(const struct diag_sock *d, const struct top_sock *s)
+{
+	return s->sock.proto != PROTO_MPTCP ||
+	       (d->sock.lport == s->sock.lport && d->sock.rport == s->sock.rport &&
+		!memcmp(d->sock.laddr, s->sock.laddr, ADDR_LEN));
+}
+
 static void merge(struct top_model *m, uint32_t index, const struct diag_sock *d)
 {
 	struct top_sock *s = &m->table.socks[index];
 	struct table_more *more = &m->table.more[index];
 
-	if (s->closed_ns)
-		return; /* closed since it was listed */
+	if (s->closed_ns || !speaks_for(d, s))
+		return; /* closed since it was listed, or one subflow of several */
 	if (s->from_kernel && more->walk != m->walk && more->sightings < 2)
 		more->sightings++;
 	more->walk = m->walk;
@@ -113,6 +123,52 @@ size_t top_model__walked(struct top_model *m, const struct diag_sock *list, size
 	}
 	pthread_mutex_unlock(&m->lock);
 	return others;
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct top_mptcp *x = a, *y = b;
+
+	return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+size_t top_model__mptcp(struct top_model *m, struct top_mptcp **list)
+{
+	size_t n = 0, room = 0;
+	uint32_t i;
+
+	*list = NULL;
+	top_model__lock(m);
+	for (i = 0; i < m->table.used; i++) {
+		const struct top_sock *s = &m->table.socks[i];
+		struct top_mptcp *more;
+
+		if (i % TOP_PORTION == TOP_PORTION - 1)
+			top_model__let_others(m);
+		if (!s->sock.cookie || s->sock.proto != PROTO_MPTCP || !s->sock.inode ||
+		    s->closed_ns)
+			continue;
+		more = array__grown(*list, n, &room, 64, sizeof(*more));
+		if (!more)
+			break;
+		*list = more;
+		more[n++] = (struct top_mptcp){ .inode = s->sock.inode, .cookie = s->sock.cookie };
+	}
+	pthread_mutex_unlock(&m->lock);
+	if (n)
+		qsort(*list, n, sizeof(**list), by_inode);
+	return n;
+}
+
+void top_model__join_mptcp(const struct top_mptcp *list, size_t n, struct diag_sock *d)
+{
+	const struct top_mptcp key = { .inode = d->sock.inode }, *found;
+
+	found = n && key.inode ? bsearch(&key, list, n, sizeof(key), by_inode) : NULL;
+	if (!found)
+		return;
+	d->sock.cookie = found->cookie;
+	d->sock.proto = PROTO_MPTCP;
 }
 
 /* A connection that no accept() has taken yet is its listener's. */

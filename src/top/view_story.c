@@ -173,7 +173,7 @@ static void write_counters(const struct top_story *s, struct top_sheet_text *t)
 		if (k->limit)
 			put_number(&b, " of ", k->limit);
 		put_number(&b, "  drops ", k->drops);
-		if (k->sock.proto == IPPROTO_TCP)
+		if (sock__is_tcp(&k->sock))
 			put_number(&b, "  accepted ", k->accepted);
 	} else if (k->has_counters) {
 		put_connection(&b, k);

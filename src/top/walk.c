@@ -50,6 +50,8 @@ struct top_walk {
 	uint32_t unknown[BATCH];
 	uint64_t cgroups[FILTER_SET_MAX]; /* that --cgroup, --container and --unit mean */
 	size_t n_cgroups;
+	struct top_mptcp *mptcp;
+	size_t n_mptcp;
 	struct ports *ports; /* WALK_PORTS */
 	uint32_t netns;      /* index in it */
 	struct top_ports *last_ports;
@@ -127,6 +129,7 @@ static void found_sock(void *arg, const struct diag_sock *d)
 	*new = *d;
 	new->sock.netns = w->here.inode;
 	new->sock.netns_cookie = w->here.cookie;
+	top_model__join_mptcp(w->mptcp, w->n_mptcp, new);
 }
 
 static void found_port(void *arg, const struct diag_sock *d)
@@ -254,6 +257,7 @@ static void walk_model(struct top_walk *w, enum top_walk_kind kind)
 	size_t i;
 
 	find_cgroups(w);
+	w->n_mptcp = top_model__mptcp(w->config.model, &w->mptcp);
 	top_model__walk_begin(w->config.model, host__now(), whole);
 	for (i = 0; i < w->n_places; i++) {
 		w->here = w->places[i].ref;
@@ -261,6 +265,9 @@ static void walk_model(struct top_walk *w, enum top_walk_kind kind)
 			netns__within(&w->places[i].ref, whole ? walk_socks : walk_listeners, w);
 	}
 	top_model__walk_end(w->config.model, host__now());
+	free(w->mptcp);
+	w->mptcp = NULL;
+	w->n_mptcp = 0;
 }
 
 static void walk_all_ports(struct top_walk *w)

@@ -28,7 +28,8 @@ static void check_base(const struct ev_base *b)
 {
 	CHECK(b->sock.cookie && b->sock.state < 13);
 	CHECK(b->sock.family == AF_INET || b->sock.family == AF_INET6);
-	CHECK(b->sock.proto == IPPROTO_TCP || b->sock.proto == IPPROTO_UDP);
+	CHECK(b->sock.proto == IPPROTO_TCP || b->sock.proto == IPPROTO_UDP ||
+	      b->sock.proto == PROTO_MPTCP);
 	CHECK(ends(b->sock.owner.comm) && ends(b->actor.proc.comm) && ends(b->actor.thread));
 }
 

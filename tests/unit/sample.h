@@ -22,7 +22,7 @@ static const size_t sample_sizes[EV_TYPES] = {
 	[EV_PEER] = sizeof(struct ev_peer),       [EV_STATE] = sizeof(struct ev_state),
 	[EV_CLOSE] = sizeof(struct ev_close),     [EV_SNAPSHOT] = sizeof(struct ev_snapshot),
 	[EV_TREE] = sizeof(struct ev_tree),       [EV_NO_FD] = sizeof(struct ev_no_fd),
-	[EV_PROCESS] = sizeof(struct ev_process),
+	[EV_PROCESS] = sizeof(struct ev_process), [EV_SUBFLOWS] = sizeof(struct ev_subflows),
 };
 
 static inline void sample__ipv4(uint8_t addr[ADDR_LEN], uint32_t host_order)

@@ -170,6 +170,8 @@ static void impossible_sockets(void **state)
 		want_refused(&e, e.head.size);
 		e.base.sock.proto = 0;
 		want_refused(&e, e.head.size);
+		e.base.sock.proto = PROTO_MPTCP;
+		want_accepted(&e);
 		e.base.sock.proto = IPPROTO_UDP;
 		want_accepted(&e);
 		e = good;

@@ -234,8 +234,11 @@ static void test_peer_state_snapshot(void **state)
 
 static void test_close(void **state)
 {
+	const __u64 subflows[] = { UINT64_MAX, 7 };
 	struct life l = { .role = ROLE_CLIENT,
 			  .reason = REASON_LOCAL_CLOSE,
+			  .subflows = subflows,
+			  .n_subflows = 2,
 			  .created_ns = T0 - 2 * SEC,
 			  .established_ns = T0 - SEC,
 			  .released_ns = T0 - 1,
@@ -260,7 +263,8 @@ static void test_close(void **state)
 		"\"role\":\"client\",\"created\":\"2026-11-22T23:48:22.123456789Z\","
 		"\"established\":\"2026-11-22T23:48:23.123456789Z\",\"released\":\"2026-11-22T23:48:24.123456788Z\","
 		"\"ended\":\"2026-11-22T23:48:24.123456789Z\",\"duration_us\":2000000,\"tx_bytes\":78,\"rx_bytes\":853,"
-		"\"unread_bytes\":2,\"retrans\":1,\"srtt_us\":40,\"reason\":\"local-close\",\"closed_by\":"
+		"\"unread_bytes\":2,\"retrans\":1,\"srtt_us\":40,"
+		"\"subflows\":[\"18446744073709551615\",\"7\"],\"reason\":\"local-close\",\"closed_by\":"
 		"{\"proc\":\"9001.5000000000.3\",\"pid\":9001,\"comm\":\"curl\",\"exit\":true},\"time_wait\":true}");
 	/* a listener closed by the kernel: of the process only what the owner is known by */
 	l = (struct life){ .role = ROLE_LISTENER,

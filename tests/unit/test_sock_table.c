@@ -474,6 +474,94 @@ static void unaccepted_child_of_nobody(void **state)
 	assert_null(r.actor);
 }
 
+/* --- MPTCP --- */
+
+static bool subflows(struct sock_table *t, uint64_t sock, uint64_t one, uint64_t two)
+{
+	union event e = sample__event(EV_SUBFLOWS, sock, T0 + 1);
+
+	memset(e.subflows.cookies, 0, sizeof(e.subflows.cookies));
+	e.subflows.cookies[0] = one;
+	e.subflows.cookies[2] = two; /* one between them that has ended */
+	return sock_table__apply(t, &e, &r, &life);
+}
+
+/* No record tells of a subflow; the close lists each once, also one that had ended before. */
+static void subflows_of_a_client(void **state)
+{
+	union event e = sample__event_of(EV_CONNECT, 60, T0, CURL, "curl");
+	uint64_t i;
+
+	e.base.sock.proto = PROTO_MPTCP;
+	apply(*state, &e);
+	assert_false(subflows(*state, 60, 61, 0));
+	assert_false(subflows(*state, 60, 61, 62));
+	assert_false(subflows(*state, 60, 62, 63));
+	e = sample__event(EV_CLOSE, 60, T0 + 2);
+	e.base.sock.proto = PROTO_MPTCP;
+	apply(*state, &e);
+	assert_int_equal(life.n_subflows, 3);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(life.subflows[i], 61 + i);
+	/* of a socket that is not known: nothing is made of it */
+	assert_false(subflows(*state, 60, 61, 0));
+	assert_int_equal(sock_table__count(*state), 0);
+}
+
+/* The first so many are kept; the next socket in its place has none. */
+static void many_subflows(void **state)
+{
+	uint64_t i;
+
+	apply_new(*state, EV_CONNECT, 60, T0, CURL);
+	for (i = 0; i < 100; i++)
+		assert_false(subflows(*state, 60, 1000 + i, 0));
+	assert_true(sock_table__missing(*state, 60, T0 + 3, &r, &life));
+	assert_int_equal(life.n_subflows, 64);
+	assert_int_equal(life.subflows[63], 1063);
+	apply_new(*state, EV_CONNECT, 61, T0, CURL);
+	assert_true(sock_table__missing(*state, 61, T0 + 3, &r, &life));
+	assert_int_equal(life.n_subflows, 0);
+}
+
+/* One that nobody accepted has told of none: its id is its first subflow's. */
+static void subflow_of_a_child(void **state)
+{
+	union event e = sample__event(EV_CLOSE, 70, T0);
+
+	e.base.sock.proto = PROTO_MPTCP;
+	e.base.sock.facts = FACT_PASSIVE | FACT_ESTABLISHED;
+	apply(*state, &e);
+	assert_int_equal(life.n_subflows, 1);
+	assert_int_equal(life.subflows[0], 70);
+	e.base.sock.proto = IPPROTO_TCP;
+	apply(*state, &e);
+	assert_int_equal(life.n_subflows, 0);
+}
+
+/* A subflow that listens is found by the inode that its MPTCP socket has too. */
+static void mptcp_listener_by_inode(void **state)
+{
+	union event e = sample__event_of(EV_LISTEN, 80, T0, NGINX, "nginx");
+	struct ask_socket q = { .cookie = 81, .inode = 4711 };
+	struct known_socket known;
+
+	e.base.sock.state = TCP_LISTEN;
+	e.base.sock.inode = 4711;
+	q.netns_cookie = e.base.sock.netns_cookie;
+	apply(*state, &e);
+	assert_false(sock_table__known(*state, &q, &known));
+	e.base.sock.proto = PROTO_MPTCP;
+	apply(*state, &e);
+	assert_true(sock_table__known(*state, &q, &known));
+	assert_int_equal(known.sock.cookie, 80);
+	q.inode = 4712;
+	assert_false(sock_table__known(*state, &q, &known));
+	q.inode = 4711;
+	q.netns_cookie++;
+	assert_false(sock_table__known(*state, &q, &known));
+}
+
 /* --- sockets that were there before --- */
 
 static void snapshot(void **state)
@@ -979,6 +1067,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(accept_that_was_not_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(unaccepted_child, setup, teardown),
 		cmocka_unit_test_setup_teardown(unaccepted_child_of_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(subflows_of_a_client, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_subflows, setup, teardown),
+		cmocka_unit_test_setup_teardown(subflow_of_a_child, setup, teardown),
+		cmocka_unit_test_setup_teardown(mptcp_listener_by_inode, setup, teardown),
 		cmocka_unit_test_setup_teardown(snapshot, setup, teardown),
 		cmocka_unit_test_setup_teardown(missing, setup, teardown),
 		cmocka_unit_test_setup_teardown(since, setup, teardown),

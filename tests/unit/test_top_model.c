@@ -104,6 +104,44 @@ static void test_no_rate_of_what_was_before(void **state)
 	assert_int_equal(bench__sock(1)->tx_rate, 0);
 }
 
+/* sock_diag lists subflows: they are one row, that of the MPTCP socket, with the counters of the first. */
+static void test_mptcp(void **state)
+{
+	union event e = sample__event_of(EV_CONNECT, 1, T0 + SECOND, 9001, "curl");
+	struct diag_sock d[3] = { bench__counted(2, TCP_CLOSE_WAIT, 1000, 10),
+				  bench__counted(3, TCP_ESTABLISHED, 77, 77),
+				  bench__counted(4, TCP_ESTABLISHED, 5, 5) };
+	struct top_mptcp *list;
+	size_t n, i;
+
+	(void)state;
+	bench__ends(&e, ip(10, 0, 0, 1), 5000, ip(10, 0, 0, 9), 80);
+	e.base.sock.proto = PROTO_MPTCP;
+	e.base.sock.inode = 4711;
+	e.base.sock.state = TCP_ESTABLISHED;
+	bench__send(&e);
+	bench__connect(4, T0 + SECOND, 9001, "curl", 5001, ip(10, 0, 0, 9), 80, 0);
+	for (i = 0; i < 2; i++) {
+		memcpy(d[i].sock.laddr, e.base.sock.laddr, ADDR_LEN);
+		d[i].sock.inode = 4711;
+		d[i].sock.lport = i ? 5002 : 5000;
+		d[i].sock.rport = 80;
+	}
+	n = top_model__mptcp(model, &list);
+	assert_int_equal(n, 1);
+	for (i = 0; i < 3; i++)
+		top_model__join_mptcp(list, n, &d[i]);
+	free(list);
+	assert_int_equal(d[2].sock.cookie, 4);
+	bench__walk(T0 + 3 * SECOND, d, 3, NULL);
+	bench__walk(T0 + 4 * SECOND, d, 3, NULL);
+	bench__take(T0 + 4 * SECOND, ALL);
+	assert_int_equal(frame.n_socks, 2);
+	assert_int_equal(bench__sock(1)->tx_bytes, 1000);
+	assert_int_equal(bench__sock(1)->state,
+			 TCP_ESTABLISHED); /* a subflow's is not the connection's */
+}
+
 /* A connection that accept() has not taken: no record tells of it. It is its listener's. */
 static void test_queued(void **state)
 {
@@ -348,6 +386,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_counters_of_walks, bench__open, bench__close),
 		cmocka_unit_test_setup_teardown(test_no_rate_of_what_was_before, bench__open,
 						bench__close),
+		cmocka_unit_test_setup_teardown(test_mptcp, bench__open, bench__close),
 		cmocka_unit_test_setup_teardown(test_queued, bench__open, bench__close),
 		cmocka_unit_test_setup_teardown(test_what_a_walk_alone_knows_goes_with_it,
 						bench__open, bench__close),
