@@ -131,7 +131,7 @@ static void on_connect(struct metrics *m, const struct record *r)
 	failed(m, CALL_CONNECT, r->error);
 	if (r->u.connect->abandoned)
 		count(&m->counts.abandoned, 1);
-	else if (!r->error && r->sock->proto == IPPROTO_TCP)
+	else if (!r->error && sock__is_tcp(r->sock))
 		measure(m, HISTOGRAM_CONNECT, r->u.connect->started_ns, r->boot_ns);
 }
 
@@ -147,7 +147,7 @@ static void on_close(struct metrics *m, const struct record *r)
 	const struct life *life = r->u.life;
 
 	count(&m->counts.closes[life->reason], 1);
-	if (r->sock->proto != IPPROTO_TCP)
+	if (!sock__is_tcp(r->sock))
 		return;
 	count(&m->counts.tx_bytes, life->tx_bytes);
 	count(&m->counts.rx_bytes, life->rx_bytes);
