@@ -206,18 +206,18 @@ static void test_many_names(void **state)
 {
 	uint8_t notes[MANY];
 	struct ev_sock s;
-	char comm[32];
-	int round, i;
+	char comm[COMM_LEN];
+	uint8_t round, i; /* gcc sees that they fit */
 
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < MANY; i++) {
-			snprintf(comm, sizeof(comm), "p%d.%d", i, round);
+			snprintf(comm, sizeof(comm), "p%hhu.%hhu", i, round);
 			s = sock_of(i + 1, comm);
 			notes[i] = metrics__note(*state, &s, 0, false);
 		}
 		assert_int_equal(counts_of(*state)->open_other, MANY - METRICS_COMMS);
 		assert_int_equal(counts_of(*state)->open, MANY);
-		snprintf(comm, sizeof(comm), "p%d.%d", METRICS_COMMS - 1, round);
+		snprintf(comm, sizeof(comm), "p%hhu.%hhu", (uint8_t)(METRICS_COMMS - 1), round);
 		assert_int_equal(open_of(*state, comm), 1);
 		for (i = 0; i < MANY; i++) {
 			s = sock_of(i + 1, "");
