@@ -25,33 +25,30 @@ static __always_inline void accept__owned(struct facts *f, const struct ev_owner
 	facts__clear(f, FACT_IGNORED);
 }
 
-static __noinline void accept__emit(const struct sock *sk, struct facts *f, struct accepted *a,
-				    bool runs)
+GLOBAL_FUNC int accept__emit(__u64 addr, struct facts *f, struct accepted *a, bool runs)
 {
+	const struct sock *sk = (const struct sock *)addr;
 	struct ev_accept *e;
 
-	if (!emit__wanted(sk, f, &a->actor, NULL))
-		return;
+	if (!f || !a || !emit__wanted(sk, f, &a->actor, NULL))
+		return 0;
 	if (runs)
 		process__tell(&a->actor.proc);
 	e = emit__begin(EV_ACCEPT, sizeof(*e), a->now, sk, f, &a->actor, false);
 	if (!e)
-		return;
+		return 0;
 	e->listener = a->listener;
 	e->established_ns = a->established_ns;
 	e->fd = a->fd;
 	e->error = a->error;
 	e->fd_limit = a->fd_limit;
 	emit__end(e);
+	return 0;
 }
 
-/*
- * The first that is seen of a connection since accept() returned it without a cookie: `typed` as the context has it,
- * `cookie` just given. NULL where it is none of those.
- */
-static __noinline struct facts *accept__was_early(const void *typed, __u64 cookie)
+/* Whether the socket at this address was such a connection: then it has facts, and its accept() a record. */
+GLOBAL_FUNC int accept__settle(__u64 key, __u64 cookie)
 {
-	__u64 key = (__u64)typed;
 	struct early_accept *early = bpf_map_lookup_elem(&early_accepts, &key);
 	struct accepted a = {};
 	struct facts *f, *l;
@@ -59,7 +56,7 @@ static __noinline struct facts *accept__was_early(const void *typed, __u64 cooki
 
 	f = early ? facts__make(cookie) : NULL;
 	if (!f)
-		return NULL;
+		return 0;
 	a.actor = early->actor;
 	a.now = early->now;
 	a.established_ns = early->established_ns;
@@ -67,15 +64,24 @@ static __noinline struct facts *accept__was_early(const void *typed, __u64 cooki
 	a.fd = early->fd;
 	inode = early->inode;
 	if (bpf_map_delete_elem(&early_accepts, &key))
-		return NULL; /* taken back: accept() has found the facts */
+		return 0; /* taken back: accept() has found the facts */
 	l = facts__get(a.listener);
 	if (l)
 		__sync_fetch_and_add(&l->accepted, 1);
 	f->listener = a.listener;
 	f->inode = inode;
 	accept__owned(f, &a.actor.proc);
-	accept__emit(sock__address(f, typed), f, &a, false);
-	return f;
+	accept__emit(key, f, &a, false);
+	return 1;
+}
+
+/*
+ * The first that is seen of a connection since accept() returned it without a cookie: `typed` as the context has it,
+ * `cookie` just given. NULL where it is none of those.
+ */
+static __always_inline struct facts *accept__was_early(const void *typed, __u64 cookie)
+{
+	return accept__settle((__u64)sock__plain(typed), cookie) ? facts__get(cookie) : NULL;
 }
 
 /*
@@ -92,7 +98,7 @@ static __noinline void accept__unseen(const struct sock *sk, struct facts *f)
 		actor__fill(&a.actor);
 	if (!a.now)
 		a.now = bpf_ktime_get_boot_ns();
-	accept__emit(sk, f, &a, runs);
+	accept__emit((__u64)sk, f, &a, runs);
 }
 
 #endif

@@ -160,7 +160,7 @@ int sys_exit_listen(struct trace_event_raw_sys_exit *ctx)
 		return 0;
 	f = syscall__facts(&sk);
 	if (f)
-		listen__emit(sk, f, ret);
+		listen__emit((__u64)sk, f, ret);
 	return 0;
 }
 

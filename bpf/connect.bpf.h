@@ -22,21 +22,25 @@ static __always_inline bool connect__actor_runs(const struct ev_actor *a)
  * `error` is 0 or -errno. A SYN went out when snd_nxt has moved past snd_una: tcp_connect() sets them
  * equal and queues the SYN after; a port that could not be had leaves both 0.
  */
-static __noinline void connect__emit(const struct sock *sk, struct facts *f, int error, int how,
-				     __u64 now)
+GLOBAL_FUNC int connect__emit(__u64 addr, struct facts *f, int error, int how, __u64 now)
 {
-	const struct tcp_sock *tp = (const struct tcp_sock *)sock__tcp(sk, f);
-	struct ev_actor *actor = &f->actor;
+	const struct sock *sk = (const struct sock *)addr;
+	const struct tcp_sock *tp;
+	struct ev_actor *actor;
 	struct ev_connect *e;
 	__u32 range;
 
+	if (!f)
+		return 0;
+	actor = &f->actor;
+	tp = (const struct tcp_sock *)sock__tcp(sk, f);
 	if (!emit__wanted(sk, f, actor, NULL))
-		return;
+		return 0;
 	if (settings.filters && connect__actor_runs(actor))
 		process__tell(&actor->proc);
 	e = emit__begin(EV_CONNECT, sizeof(*e), now, sk, f, actor, false);
 	if (!e)
-		return;
+		return 0;
 	/* the tracepoint runs before the new state is stored */
 	if (how == CONNECT_DECIDED)
 		e->base.sock.state = error ? TCP_CLOSE : TCP_ESTABLISHED;
@@ -53,6 +57,7 @@ static __noinline void connect__emit(const struct sock *sk, struct facts *f, int
 		      ((f->flags & FACT_ESTABLISHED) ||
 		       READ(struct tcp_sock, tp, snd_nxt) != READ(struct tcp_sock, tp, snd_una));
 	emit__end(e);
+	return 0;
 }
 
 static __always_inline void connect__outcome(const struct sock *sk, struct facts *f, int error,
@@ -67,7 +72,7 @@ static __always_inline void connect__outcome(const struct sock *sk, struct facts
 	} else {
 		facts__set(f, FACT_CONNECTED);
 	}
-	connect__emit(sk, f, error, how, now);
+	connect__emit((__u64)sk, f, error, how, now);
 	if (f->proto == IPPROTO_UDP && !error)
 		f->rport = 0; /* the socket has it itself, and may be disconnected later */
 }

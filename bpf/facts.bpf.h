@@ -7,19 +7,26 @@
 
 #include "compat.bpf.h"
 
-static __noinline void loss__count(__u32 reason)
+/*
+ * Global functions (not static) are verified once a program, not once a path to them: for what is long, or called from
+ * several places. They take memory and plain numbers and return a number; each loads with the programs that call it.
+ */
+#define GLOBAL_FUNC __weak __noinline
+
+GLOBAL_FUNC int loss__count(__u32 reason)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct loss_count *l = bpf_map_lookup_elem(&losses, &reason);
 
 	if (!l)
-		return;
+		return 0;
 	if (l->epoch != loss_epoch) {
 		l->epoch = loss_epoch;
 		l->first_ns = now;
 	}
 	l->last_ns = now;
 	__sync_fetch_and_add(&l->count, 1); /* a softirq may nest */
+	return 0;
 }
 
 /*
@@ -53,17 +60,18 @@ static __always_inline struct facts *facts__get(__u64 cookie)
 }
 
 /* Facts are too large for the stack where this is called from. */
-static __noinline struct facts *facts__spill(__u64 cookie)
+GLOBAL_FUNC int facts__spill(__u64 cookie)
 {
 	struct facts *f;
 
 	_Static_assert(sizeof(*f) <= sizeof(zeroes), "as many zeroes as facts have bytes");
 	spilled = 1;
-	bpf_map_update_elem(&spill, &cookie, (const void *)zeroes, BPF_NOEXIST);
+	if (bpf_map_update_elem(&spill, &cookie, (const void *)zeroes, BPF_NOEXIST))
+		return 0;
 	f = bpf_map_lookup_elem(&spill, &cookie);
 	if (f)
 		f->cookie = cookie;
-	return f;
+	return 0;
 }
 
 /*
@@ -84,7 +92,8 @@ static __always_inline struct facts *facts__make(__u64 cookie)
 		if (!holder || holder == cookie)
 			return f;
 	}
-	f = facts__spill(cookie);
+	facts__spill(cookie);
+	f = bpf_map_lookup_elem(&spill, &cookie);
 	if (!f)
 		loss__count(LOST_FACTS);
 	return f;
@@ -104,12 +113,6 @@ static __always_inline void facts__drop(__u64 cookie)
 		bpf_map_delete_elem(&spill, &cookie);
 	}
 }
-
-/*
- * Global functions (not static) are verified once a program, not once a path through it: reading
- * task_struct is what the verifier takes longest for.
- */
-#define GLOBAL_FUNC __weak __noinline
 
 /*
  * Cast, though it has a type: for each pointer that is read through a trusted one the verifier of 6.18

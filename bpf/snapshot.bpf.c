@@ -291,7 +291,7 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	if (!f || (f->flags & FACT_IGNORED))
 		return 0;
 	if (accepts_early && !snapshot__takes_all() && !(f->flags & FACT_ACCEPTED))
-		accept__was_early(sk, f->cookie);
+		accept__settle((__u64)sock__address(f, sk), f->cookie);
 	if (!f->inode)
 		f->inode = file->f_inode->i_ino;
 	actor__of(&e->base.actor, task);

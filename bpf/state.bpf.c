@@ -18,7 +18,7 @@ static __always_inline void state__changed(const struct sock *sk, struct facts *
 		facts__set(f, FACT_LISTENED);
 		facts__clear(f, FACT_TUPLE);
 		if (!compat__in_listen())
-			listen__emit(sock__address(f, sk), f, 0);
+			listen__emit((__u64)sock__address(f, sk), f, 0);
 		break;
 	case TCP_FIN_WAIT1:
 		/* its change to ESTABLISHED was missed (state.bpf.h) */
