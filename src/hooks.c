@@ -2,59 +2,59 @@
 #include <stddef.h>
 #include "hooks.h"
 
-#define CGROUP(prog, lost)                                                                         \
+#define CGROUP(prog, verify_us, lost)                                                              \
 	{                                                                                          \
-#prog, "cgroup/" #prog, HOOK_CGROUP, NEED_ALWAYS, true, lost                       \
+#prog, "cgroup/" #prog, HOOK_CGROUP, NEED_ALWAYS, true, verify_us, lost            \
 	}
-#define BTF(prog, req, lost)                                                                       \
+#define BTF(prog, req, verify_us, lost)                                                            \
 	{                                                                                          \
-#prog, "tp_btf/" #prog, HOOK_BTF, NEED_TCP, req, lost                              \
+#prog, "tp_btf/" #prog, HOOK_BTF, NEED_TCP, req, verify_us, lost                   \
 	}
-#define SYSCALL(prog, lost)                                                                        \
+#define SYSCALL(prog, verify_us, lost)                                                             \
 	{                                                                                          \
-#prog, "syscalls/" #prog, HOOK_SYSCALL, NEED_ALWAYS, true, lost                    \
+#prog, "syscalls/" #prog, HOOK_SYSCALL, NEED_ALWAYS, true, verify_us, lost         \
 	}
 
 const struct hook hooks[] = {
-	{ "whoami", "raw_tp/whoami", HOOK_RUN, NEED_ALWAYS, true, "socklife's own process id" },
-	CGROUP(sock_create, "who created a socket"),
-	CGROUP(bind4, "the address an IPv4 bind() asked for"),
-	CGROUP(bind6, "the address an IPv6 bind() asked for"),
-	CGROUP(post_bind4, "successful IPv4 bind() calls"),
-	CGROUP(post_bind6, "successful IPv6 bind() calls"),
-	CGROUP(connect4, "who connects over IPv4, and since when"),
-	CGROUP(connect6, "who connects over IPv6, and since when"),
-	CGROUP(sock_release, "who closed a socket, and the death of UDP sockets"),
-	{ "sendmsg4", "cgroup/sendmsg4", HOOK_CGROUP, NEED_UDP_SENDS, false,
+	{ "whoami", "raw_tp/whoami", HOOK_RUN, NEED_ALWAYS, true, 0, "socklife's own process id" },
+	CGROUP(sock_create, 2300, "who created a socket"),
+	CGROUP(bind4, 100, "the address an IPv4 bind() asked for"),
+	CGROUP(bind6, 100, "the address an IPv6 bind() asked for"),
+	CGROUP(post_bind4, 3900, "successful IPv4 bind() calls"),
+	CGROUP(post_bind6, 3900, "successful IPv6 bind() calls"),
+	CGROUP(connect4, 3400, "who connects over IPv4, and since when"),
+	CGROUP(connect6, 3400, "who connects over IPv6, and since when"),
+	CGROUP(sock_release, 4800, "who closed a socket, and the death of UDP sockets"),
+	{ "sendmsg4", "cgroup/sendmsg4", HOOK_CGROUP, NEED_UDP_SENDS, false, 7000,
 	  "IPv4 UDP sockets without bind()" },
-	{ "sendmsg6", "cgroup/sendmsg6", HOOK_CGROUP, NEED_UDP_SENDS, false,
+	{ "sendmsg6", "cgroup/sendmsg6", HOOK_CGROUP, NEED_UDP_SENDS, false, 7000,
 	  "IPv6 UDP sockets without bind()" },
-	{ "sock_send_length", "tp_btf/sock_send_length", HOOK_BTF, NEED_UDP_SENDS, false,
+	{ "sock_send_length", "tp_btf/sock_send_length", HOOK_BTF, NEED_UDP_SENDS, false, 3600,
 	  "UDP sockets whose first send found no port" },
-	BTF(inet_sock_set_state, true, "every TCP state"),
-	BTF(tcp_destroy_sock, true, "the death of TCP sockets"),
-	BTF(tcp_receive_reset, false, "remote-reset as a reason"),
-	BTF(tcp_send_reset, false, "local-reset as a reason"),
-	{ "sys_exit_socket", "syscalls/sys_exit_socket", HOOK_SYSCALL, NEED_ALWAYS, false,
+	BTF(inet_sock_set_state, true, 20000, "every TCP state"),
+	BTF(tcp_destroy_sock, true, 6000, "the death of TCP sockets"),
+	BTF(tcp_receive_reset, false, 100, "remote-reset as a reason"),
+	BTF(tcp_send_reset, false, 100, "local-reset as a reason"),
+	{ "sys_exit_socket", "syscalls/sys_exit_socket", HOOK_SYSCALL, NEED_ALWAYS, false, 2200,
 	  "socket() calls that find no descriptor" },
-	SYSCALL(sys_exit_bind, "failed bind() calls"),
-	SYSCALL(sys_exit_listen, "listen() calls"),
-	SYSCALL(sys_exit_connect, "connect() calls that fail at once"),
-	SYSCALL(sys_exit_accept, "accept() calls"),
+	SYSCALL(sys_exit_bind, 4200, "failed bind() calls"),
+	SYSCALL(sys_exit_listen, 3400, "listen() calls"),
+	SYSCALL(sys_exit_connect, 2700, "connect() calls that fail at once"),
+	SYSCALL(sys_exit_accept, 7800, "accept() calls"),
 	/* the same program: to verify one takes 5 ms */
-	{ "sys_exit_accept", "syscalls/sys_exit_accept4", HOOK_SYSCALL, NEED_ALWAYS, true,
+	{ "sys_exit_accept", "syscalls/sys_exit_accept4", HOOK_SYSCALL, NEED_ALWAYS, true, 0,
 	  "accept4() calls" },
-	{ "sched_process_fork", "tp_btf/sched_process_fork", HOOK_BTF, NEED_TREE, true,
+	{ "sched_process_fork", "tp_btf/sched_process_fork", HOOK_BTF, NEED_TREE, true, 100,
 	  "descendants (--follow, trace -- CMD)" },
-	{ "sched_process_exit", "tp_btf/sched_process_exit", HOOK_BTF, NEED_TREE, true,
+	{ "sched_process_exit", "tp_btf/sched_process_exit", HOOK_BTF, NEED_TREE, true, 100,
 	  "the end of descendants (trace -- CMD)" },
-	{ "sched_process_free", "tp_btf/sched_process_free", HOOK_BTF, NEED_TREE, true,
+	{ "sched_process_free", "tp_btf/sched_process_free", HOOK_BTF, NEED_TREE, true, 100,
 	  "when a process number is another's" },
-	{ "snapshot", "iter/task_file", HOOK_ITERATOR, NEED_ALWAYS, true,
+	{ "snapshot", "iter/task_file", HOOK_ITERATOR, NEED_ALWAYS, true, 6000,
 	  "sockets older than the start" },
-	{ "tcp_options", "iter/tcp", HOOK_ITERATOR, NEED_PORTS, false,
+	{ "tcp_options", "iter/tcp", HOOK_ITERATOR, NEED_PORTS, false, 100,
 	  "whether SO_REUSEADDR shares a port with closed connections (ports PORT)" },
-	{ "process", "iter/task", HOOK_TASK, NEED_ALWAYS, false,
+	{ "process", "iter/task", HOOK_TASK, NEED_ALWAYS, false, 1300,
 	  "the executables of processes older than the start" },
 	{ 0 },
 };

@@ -24,7 +24,8 @@ struct hook {
 	const char *name;    /* as `check` and the start record print it */
 	enum hook_kind kind;
 	enum hook_need need;
-	bool required; /* without it there is no trace */
+	bool required;          /* without it there is no trace */
+	unsigned int verify_us; /* about what the verifier takes (6.18): so loading is shared out */
 	const char *without;
 };
 

@@ -16,41 +16,6 @@
 #include "privileges.h"
 #include "tracer_parts.h"
 
-/* libbpf's first complaint, and the verifier's reason where it is the verifier's: more than an errno. */
-static char complaint[200];
-static char verdict[200];
-
-/* The line before "processed N insns", which is where the verifier says what it does not accept. */
-static void keep_verdict(char *log)
-{
-	char *end = strstr(log, "\nprocessed "), *line;
-
-	if (!end)
-		return;
-	*end = '\0';
-	line = strrchr(log, '\n');
-	snprintf(verdict, sizeof(verdict), ": %.190s", line ? line + 1 : log);
-	log__info("verifier%s", verdict);
-}
-
-static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	char *line;
-
-	if (level != LIBBPF_WARN || vasprintf(&line, fmt, args) < 0)
-		return 0;
-	if (strstr(line, "BEGIN PROG LOAD LOG")) {
-		keep_verdict(line);
-	} else {
-		line[strcspn(line, "\n")] = '\0';
-		if (!complaint[0])
-			snprintf(complaint, sizeof(complaint), "%s", line);
-		log__info("%s", line);
-	}
-	free(line);
-	return 0;
-}
-
 static int check_privileges(struct tracer_error *why)
 {
 	char missing[128];
@@ -152,17 +117,14 @@ struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *
 		return NULL;
 	t->config = *c;
 	t->cgroup = -1;
-	complaint[0] = verdict[0] = '\0';
-	libbpf_set_print(on_libbpf);
+	libbpf_set_print(tracer__on_libbpf);
 	for (i = 0; hooks[i].program; i++)
 		t->used[i] = wanted(c, hooks[i].need) &&
 			     (!c->only_snapshot || hooks[i].kind == HOOK_ITERATOR);
 	err = check_privileges(why);
 	if (!err)
 		err = check_btf(why);
-	if (!err && !c->only_snapshot)
-		err = open_cgroup(t, why);
-	if (err >= 0)
+	if (!err)
 		return t;
 	tracer__free(t);
 	errno = -err;
@@ -199,7 +161,7 @@ static int run_once(struct bpf_program *prog)
 
 static int attach(struct tracer *t, int i)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(t->skel->obj, hooks[i].program);
+	struct bpf_program *prog = t->programs[i];
 
 	switch (hooks[i].kind) {
 	case HOOK_RUN:
@@ -248,36 +210,6 @@ static int attach_all(struct tracer *t, struct tracer_error *why)
 	return 0;
 }
 
-static bool is_used(const struct tracer *t, const char *program)
-{
-	int i;
-
-	for (i = 0; hooks[i].program; i++)
-		if (t->used[i] && !strcmp(hooks[i].program, program))
-			return true;
-	return false;
-}
-
-static int load(struct tracer *t, struct tracer_error *why)
-{
-	struct bpf_program *prog;
-	int err;
-
-	complaint[0] = verdict[0] = '\0';
-	t->skel = socklife_bpf__open();
-	if (!t->skel)
-		return -errno;
-	bpf_object__for_each_program(prog, t->skel->obj)
-		bpf_program__set_autoload(prog, is_used(t, bpf_program__name(prog)));
-	tracer__fill_settings(t);
-	tracer__clock(t);
-	err = socklife_bpf__load(t->skel);
-	if (err)
-		WHY(why, "the kernel refuses the programs: %s%s",
-		    complaint[0] ? complaint : log__errno(err), verdict);
-	return err;
-}
-
 static bool kernel_has(const struct hook *h, const struct btf *vmlinux)
 {
 	char name[128];
@@ -322,7 +254,7 @@ static int drop_missing(struct tracer *t, struct tracer_error *why)
 
 static int load_what_is_there(struct tracer *t, struct tracer_error *why)
 {
-	int err = load(t, why), dropped;
+	int err = tracer__load(t, why), dropped;
 
 	if (!err)
 		return 0;
@@ -331,8 +263,8 @@ static int load_what_is_there(struct tracer *t, struct tracer_error *why)
 	dropped = drop_missing(t, why);
 	if (dropped <= 0)
 		return dropped ? dropped : err;
-	socklife_bpf__destroy(t->skel);
-	return load(t, why);
+	tracer__unload(t);
+	return tracer__load(t, why);
 }
 
 /* --pid means what the user sees, the programs see the init namespace's numbers. */
@@ -346,14 +278,52 @@ static int check_pid_namespace(const struct tracer *t, struct tracer_error *why)
 	return -EOPNOTSUPP;
 }
 
+struct cgroup_opening {
+	struct tracer *tracer;
+	struct tracer_error why;
+	int err;
+};
+
+static void *open_cgroup_beside(void *arg)
+{
+	struct cgroup_opening *o = arg;
+	int fd = open_cgroup(o->tracer, &o->why);
+
+	o->err = fd < 0 ? fd : 0;
+	return NULL;
+}
+
+/* A mount waits for a grace period, some 10 ms: meanwhile the programs are loaded. Its error goes first. */
+static int load_and_open_cgroup(struct tracer *t, struct tracer_error *why)
+{
+	struct cgroup_opening o = { .tracer = t };
+	pthread_t thread;
+	int err;
+
+	if (pthread_create(&thread, NULL, open_cgroup_beside, &o)) {
+		open_cgroup_beside(&o);
+		err = o.err ? o.err : load_what_is_there(t, why);
+	} else {
+		err = load_what_is_there(t, why);
+		pthread_join(thread, NULL);
+	}
+	if (!o.err)
+		return err;
+	*why = o.why;
+	return o.err;
+}
+
 int tracer__start(struct tracer *t, struct tracer_error *why)
 {
-	int err = load_what_is_there(t, why);
+	int err;
 
+	if (t->config.only_snapshot) {
+		err = load_what_is_there(t, why);
+		return err ? err : attach_all(t, why);
+	}
+	err = load_and_open_cgroup(t, why);
 	if (err)
 		return err;
-	if (t->config.only_snapshot)
-		return attach_all(t, why);
 	err = tracer__put_filters(t, why);
 	if (err)
 		return err;
@@ -413,7 +383,7 @@ void tracer__free(struct tracer *t)
 	for (i = 0; i < HOOKS_MAX; i++)
 		bpf_link__destroy(t->links[i]);
 	tracer__close_ring(t);
-	socklife_bpf__destroy(t->skel);
+	tracer__unload(t);
 	if (t->cgroup >= 0)
 		close(t->cgroup);
 	free(t);
@@ -443,13 +413,12 @@ static int try_hook(struct tracer *t, int i)
 
 	memset(t->used, 0, sizeof(t->used));
 	t->used[i] = true;
-	err = load(t, &why);
+	err = tracer__load(t, &why);
 	if (!err)
 		err = attach(t, i);
 	bpf_link__destroy(t->links[i]);
 	t->links[i] = NULL;
-	socklife_bpf__destroy(t->skel);
-	t->skel = NULL;
+	tracer__unload(t);
 	return err;
 }
 
@@ -463,7 +432,7 @@ int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *
 			    .cgroup = -1 };
 	int i, err;
 
-	libbpf_set_print(on_libbpf);
+	libbpf_set_print(tracer__on_libbpf);
 	err = check_privileges(why);
 	if (!err)
 		err = check_btf(why);

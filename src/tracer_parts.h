@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tracer_parts.h - what the parts of the tracer share: tracer.c loads and attaches, tracer_settings.c tells the programs
- * what is wanted, tracer_read.c reads what they made. Nobody else includes it, or the skeleton.
+ * tracer_parts.h - what the parts of the tracer share: tracer_load.c loads, tracer.c attaches, tracer_settings.c tells the
+ * programs what is wanted, tracer_read.c reads what they made. Nobody else includes it, or the skeleton.
  */
 #ifndef SOCKLIFE_TRACER_PARTS_H
 #define SOCKLIFE_TRACER_PARTS_H
@@ -17,7 +17,9 @@
 
 struct tracer {
 	struct tracer_config config;
-	struct socklife_bpf *skel;
+	struct socklife_bpf *skel;   /* maps, variables, and the programs */
+	struct socklife_bpf *second; /* the same maps, the other programs; NULL: the first has all */
+	struct bpf_program *programs[HOOKS_MAX]; /* of the hooks that are used */
 	struct bpf_link *links[HOOKS_MAX];
 	bool used[HOOKS_MAX];
 	bool no_casts; /* the kernel has no bpf_rdonly_cast() */
@@ -34,6 +36,12 @@ struct tracer {
 };
 
 #define WHY(why, ...) snprintf((why)->text, sizeof((why)->text), __VA_ARGS__)
+
+/* For libbpf_set_print(). Of each thread's loading the first complaint is kept, for the error. */
+int tracer__on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args);
+/* The programs of the hooks that are `used`, in two threads where there are two CPUs. 0 or -errno with *why set. */
+int tracer__load(struct tracer *t, struct tracer_error *why);
+void tracer__unload(struct tracer *t);
 
 /* Before the programs are loaded: the read-only settings, and the sizes of maps. */
 void tracer__fill_settings(struct tracer *t);
