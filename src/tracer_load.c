@@ -259,9 +259,20 @@ int tracer__load(struct tracer *t, struct tracer_error *why)
 	return 0;
 }
 
+struct bpf_program *tracer__program(const struct tracer *t, const char *name)
+{
+	int i;
+
+	for (i = 0; hooks[i].program; i++)
+		if (t->programs[i] && !strcmp(hooks[i].program, name))
+			return t->programs[i];
+	return NULL;
+}
+
 void tracer__unload(struct tracer *t)
 {
 	socklife_bpf__destroy(t->second);
 	socklife_bpf__destroy(t->skel);
 	t->second = t->skel = NULL;
+	memset(t->programs, 0, sizeof(t->programs));
 }

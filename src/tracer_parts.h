@@ -17,8 +17,9 @@
 
 struct tracer {
 	struct tracer_config config;
-	struct socklife_bpf *skel;   /* maps, variables, and the programs */
-	struct socklife_bpf *second; /* the same maps, the other programs; NULL: the first has all */
+	struct socklife_bpf *skel; /* maps and variables */
+	struct socklife_bpf *
+		second; /* the same maps, the other half of the programs; NULL: the first has all */
 	struct bpf_program *programs[HOOKS_MAX]; /* of the hooks that are used */
 	struct bpf_link *links[HOOKS_MAX];
 	bool used[HOOKS_MAX];
@@ -42,6 +43,8 @@ int tracer__on_libbpf(enum libbpf_print_level level, const char *fmt, va_list ar
 /* The programs of the hooks that are `used`, in two threads where there are two CPUs. 0 or -errno with *why set. */
 int tracer__load(struct tracer *t, struct tracer_error *why);
 void tracer__unload(struct tracer *t);
+/* By its name in the skeleton, of which there are two: `skel->progs` may be of the one that did not load it. */
+struct bpf_program *tracer__program(const struct tracer *t, const char *name);
 
 /* Before the programs are loaded: the read-only settings, and the sizes of maps. */
 void tracer__fill_settings(struct tracer *t);

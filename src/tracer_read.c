@@ -143,12 +143,16 @@ struct bpf_link *tracer__attach_task(struct bpf_program *prog, uint32_t tgid)
 
 int tracer__process(struct tracer *t, uint32_t tgid, struct ev_process *e)
 {
-	struct bpf_link *link = tracer__attach_task(t->skel->progs.process, tgid);
-	int fd, err = link ? 0 : -errno;
+	struct bpf_program *prog = tracer__program(t, "process");
+	struct bpf_link *link;
+	int fd, err = 0;
 	ssize_t n = 0;
 
-	if (err)
-		return err;
+	if (!prog)
+		return -EOPNOTSUPP;
+	link = tracer__attach_task(prog, tgid);
+	if (!link)
+		return -errno;
 	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0) {
 		err = -errno;
@@ -169,7 +173,7 @@ int tracer__process(struct tracer *t, uint32_t tgid, struct ev_process *e)
  */
 static uint64_t missed(struct tracer *t, struct lost *l)
 {
-	int fd = bpf_program__fd(t->skel->progs.inet_sock_set_state);
+	int fd = bpf_program__fd(tracer__program(t, "inet_sock_set_state"));
 	struct bpf_prog_info info = { 0 };
 	__u32 len = sizeof(info);
 

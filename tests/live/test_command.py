@@ -439,6 +439,20 @@ def test_start_to_first_event():
     check(best < 40 * yardstick, "%.0f ms from the start to the first event, Python starts in %.0f ms", best, yardstick)
 
 
+def test_start_on_one_cpu():
+    """There one object loads all programs, elsewhere two share them: the hooks and the records are the same."""
+    cpus = os.sched_getaffinity(0)
+    found = []
+    for allowed in ({min(cpus)}, cpus):
+        os.sched_setaffinity(0, allowed)
+        done = socklife("trace", "--json", "--", live.program("bind_unused"),
+                        env=dict(os.environ, TRIGGER_FACTS=live.new_path(".facts")))
+        equal(done.returncode, 0, "exit (%s)" % text_of(done))
+        records = live.parse(b"".join(line + b"\n" for line in done.stdout.splitlines() if line.startswith(b"{")))
+        found.append((records[0]["hooks"], [r["type"] for r in records]))
+    equal(found[0], found[1], "hooks and records on one CPU")
+
+
 def test_narrow_terminal():
     need("script")
     done = subprocess.run(["script", "-qec", "stty cols 40 rows 10; %s trace -- %s"
