@@ -57,6 +57,7 @@ int tracer__on_libbpf(enum libbpf_print_level level, const char *fmt, va_list ar
 struct half {
 	struct socklife_bpf *skel;
 	bool takes[HOOKS_MAX];
+	struct bpf_program **programs; /* the tracer's: those that it takes are filled in */
 	unsigned int verify_us;
 	struct tracer_error why;
 	int err;
@@ -68,11 +69,12 @@ static void *load_half(void *arg)
 	int i;
 
 	complaint[0] = verdict[0] = '\0';
-	for (i = 0; hooks[i].program; i++)
-		if (h->takes[i])
-			bpf_program__set_autoload(
-				bpf_object__find_program_by_name(h->skel->obj, hooks[i].program),
-				true);
+	for (i = 0; hooks[i].program; i++) {
+		if (!h->takes[i])
+			continue;
+		h->programs[i] = bpf_object__find_program_by_name(h->skel->obj, hooks[i].program);
+		bpf_program__set_autoload(h->programs[i], true);
+	}
 	h->err = socklife_bpf__load(h->skel);
 	if (h->err)
 		WHY(&h->why, "the kernel refuses the programs: %s%s",
@@ -227,9 +229,8 @@ static void give_up_second(struct tracer *t, struct half *halves)
 
 int tracer__load(struct tracer *t, struct tracer_error *why)
 {
-	struct half halves[2] = { 0 };
+	struct half halves[2] = { { .programs = t->programs }, { .programs = t->programs } };
 	const struct half *failed;
-	int i;
 
 	t->skel = open_empty();
 	if (!t->skel)
@@ -248,15 +249,9 @@ int tracer__load(struct tracer *t, struct tracer_error *why)
 	else
 		load_half(&halves[0]);
 	failed = halves[0].err ? &halves[0] : &halves[1];
-	if (failed->err) {
+	if (failed->err)
 		*why = failed->why;
-		return failed->err;
-	}
-	for (i = 0; hooks[i].program; i++)
-		if (t->used[i])
-			t->programs[i] = bpf_object__find_program_by_name(
-				halves[!halves[0].takes[i]].skel->obj, hooks[i].program);
-	return 0;
+	return failed->err;
 }
 
 struct bpf_program *tracer__program(const struct tracer *t, const char *name)
