@@ -140,7 +140,7 @@ static __always_inline void accept__now(const struct sock *sk, struct facts *f, 
 		a.established_ns = f->established_ns;
 		accept__owned(f, &a.actor.proc);
 	}
-	accept__emit((__u64)sk, f, &a, true);
+	accept__emit_own(sk, f, &a);
 }
 
 static __always_inline int accept__failed(long ret)

@@ -25,15 +25,13 @@ static __always_inline void accept__owned(struct facts *f, const struct ev_owner
 	facts__clear(f, FACT_IGNORED);
 }
 
-GLOBAL_FUNC int accept__emit(__u64 addr, struct facts *f, struct accepted *a, bool runs)
+GLOBAL_FUNC int accept__emit(__u64 addr, struct facts *f, struct accepted *a)
 {
 	const struct sock *sk = (const struct sock *)addr;
 	struct ev_accept *e;
 
 	if (!f || !a || !emit__wanted(sk, f, &a->actor, NULL))
 		return 0;
-	if (runs)
-		process__tell(&a->actor.proc);
 	e = emit__begin(EV_ACCEPT, sizeof(*e), a->now, sk, f, &a->actor, false);
 	if (!e)
 		return 0;
@@ -44,6 +42,16 @@ GLOBAL_FUNC int accept__emit(__u64 addr, struct facts *f, struct accepted *a, bo
 	e->fd_limit = a->fd_limit;
 	emit__end(e);
 	return 0;
+}
+
+/* By the running process, which is told first. */
+static __always_inline void accept__emit_own(const struct sock *sk, struct facts *f,
+					     struct accepted *a)
+{
+	if (!emit__wanted(sk, f, &a->actor, NULL))
+		return;
+	process__tell(&a->actor.proc);
+	accept__emit((__u64)sk, f, a);
 }
 
 /* Whether the socket at this address was such a connection: then it has facts, and its accept() a record. */
@@ -71,7 +79,7 @@ GLOBAL_FUNC int accept__settle(__u64 key, __u64 cookie)
 	f->listener = a.listener;
 	f->inode = inode;
 	accept__owned(f, &a.actor.proc);
-	accept__emit(key, f, &a, false);
+	accept__emit(key, f, &a);
 	return 1;
 }
 
@@ -98,7 +106,10 @@ static __noinline void accept__unseen(const struct sock *sk, struct facts *f)
 		actor__fill(&a.actor);
 	if (!a.now)
 		a.now = bpf_ktime_get_boot_ns();
-	accept__emit((__u64)sk, f, &a, runs);
+	if (runs)
+		accept__emit_own(sk, f, &a);
+	else
+		accept__emit((__u64)sk, f, &a);
 }
 
 #endif

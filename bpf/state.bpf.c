@@ -176,7 +176,7 @@ GLOBAL_FUNC int mptcp__changed(__u64 msk, int old, int new)
 		facts__clear(f, FACT_TUPLE);
 		/* the second change to it comes when the subflow listens (mptcp_listen) */
 		if (old == TCP_LISTEN && !compat__in_listen())
-			listen__emit(sock__tcp(sk, f), f, 0);
+			listen__emit((__u64)sock__tcp(sk, f), f, 0);
 	} else if (new == TCP_FIN_WAIT1) {
 		facts__set(f, FACT_FIN_SENT | FACT_LOCAL_FIRST);
 	} else if (new == TCP_CLOSE) {
