@@ -62,7 +62,7 @@ def exit_3():
     sources = {path: read(path) for path in glob.glob("src/**/*.[ch]", recursive=True)}
     same("the list of who exits with 3", EXITS_3, {path for path, text in sources.items() if path.endswith(".c") and "EXIT_CANNOT_RUN" in text})
     messages = set()
-    for text in sources.values():
+    for text in (text for text in sources.values() if "struct tracer_error *why" in text):
         for literals in MESSAGE.findall(text):
             message = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))
             messages.add(plain(CONVERSION.sub("...", message)))
