@@ -248,7 +248,7 @@ INSTALLED := $(foreach page,$(MANPAGES),$(page):$(MANDIR)/man$(subst .,,$(suffix
 	$(addsuffix :$(BASHDIR),$(wildcard contrib/completion/socklife.bash)) \
 	$(addsuffix :$(ZSHDIR),$(wildcard contrib/completion/_socklife)) \
 	README.md:$(DOCDIR) \
-	$(foreach file,$(sort $(shell find docs -type f 2>/dev/null)),$(file):$(DOCDIR)/$(dir $(file))) \
+	$(foreach file,$(sort $(shell find docs -type f -name '*.*' 2>/dev/null)),$(file):$(DOCDIR)/$(dir $(file))) \
 	$(foreach file,$(EXAMPLES),$(file):$(DOCDIR)/examples/$(patsubst contrib/%,%,$(dir $(file))))
 
 install: all
