@@ -9,7 +9,7 @@ from common import Failed, same
 
 # Who ends with exit code 3 prints a `struct tracer_error`, but for check, whose last line says it.
 EXITS_3 = {"src/live.c", "src/cmd_ports.c", "src/cmd_check.c"}
-MESSAGE = re.compile(r'(?:WHY\(\s*why|snprintf\(\s*why->text,\s*sizeof\(why->text\)),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+MESSAGE = re.compile(r'(?:WHY\(\s*(?:why|&h->why)|snprintf\(\s*why->text,\s*sizeof\(why->text\)),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
 CONVERSION = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z)?[a-zA-Z]")
 
 

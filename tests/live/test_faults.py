@@ -93,13 +93,13 @@ class Command:
 
     def judge(self, whole, got, what, same=True):
         """What is wrong with this outcome of a run with a fault, as lines."""
-        lines = [line for line in got.stderr.splitlines() if line and not line.startswith('"?", line 0')]    # ncurses
+        lines = [line for line in got.stderr.splitlines() if line]
         wrong = []
         if self.stop and got.status == -signal.SIGTERM:
             return []    # it was slow, and not so far that it hears
         if got.status < 0 or got.status > 127 or got.status not in (EXITS_OF_COMMAND if "--" in self.args else EXITS):
             wrong.append("exit %d" % got.status)
-        if any(not line.startswith("socklife: ") for line in lines):
+        if any(not line.startswith(("socklife: ", '"?", line 0')) for line in lines):    # ncurses has its own words
             wrong.append("stderr")
         if got.status not in (0, whole.status) and not lines:
             wrong.append("exit %d without a word" % got.status)
