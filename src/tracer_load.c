@@ -22,7 +22,7 @@
 static _Thread_local char complaint[200];
 static _Thread_local char verdict[200];
 
-/* The line before "processed N verify_us", which is where the verifier says what it does not accept. */
+/* The line before "processed N insns", which is where the verifier says what it does not accept. */
 static void keep_verdict(char *log)
 {
 	char *end = strstr(log, "\nprocessed "), *line;
