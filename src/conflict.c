@@ -217,8 +217,11 @@ static void text__doing(struct phrase *t, const struct holder *h, uint64_t now_n
 		phrase__add(t, "in a connection with ");
 		phrase__address(t, s->raddr, s->rport);
 	}
-	if (h->since_ns && now_ns >= h->since_ns)
-		phrase__since(t, h->since_ns, now_ns, wall);
+	if (!h->since_ns || now_ns < h->since_ns)
+		return;
+	phrase__since(t, h->since_ns, now_ns, wall);
+	if (s->facts & FACT_EXISTED) /* found then, and older */
+		phrase__add(t, " or before");
 }
 
 static void text__process(struct phrase *t, const struct holder *h)

@@ -238,9 +238,12 @@ static void since_is_the_wall_clock_of_here(void **state)
 	b->wall.gmtoff_s = 900; /* the night between the two */
 	try_bind(b, (struct attempt){ .at_ns = START, .port = PORT, .comm = "apache" });
 	assert_non_null(strstr(b->said[2].message, "listening since 2026-11-22 23:48:24"));
+	b->holders[0].sock.facts |= FACT_EXISTED;
+	try_bind(b, (struct attempt){ .at_ns = START, .port = PORT, .comm = "h2o" });
+	assert_non_null(strstr(b->said[3].message, "since 2026-11-22 23:48:24 or before"));
 	b->holders[0].since_ns = 0;
 	try_bind(b, (struct attempt){ .at_ns = START, .port = PORT, .comm = "lighttpd" });
-	assert_null(strstr(b->said[3].message, " since "));
+	assert_null(strstr(b->said[4].message, " since "));
 }
 
 static void silent_where_it_is_not_its_matter(void **state)
