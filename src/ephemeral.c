@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pair.h"
 #include "phrase.h"
 
 #define SECOND     1000000000ull
@@ -175,18 +176,9 @@ static void put_processes(const struct shares *s, struct finding *f)
 
 /* --- which cure --- */
 
-static bool is_loopback(const uint8_t *addr)
-{
-	const struct in6_addr *a = (const struct in6_addr *)addr;
-
-	return IN6_IS_ADDR_LOOPBACK(a) || (IN6_IS_ADDR_V4MAPPED(a) && addr[12] == 127);
-}
-
-/* 2 is for loopback only (tcp_twsk_unique). */
 static bool reuse_is_off(const struct ephemeral *e)
 {
-	return e->use.tw_reuse == 0 ||
-	       (e->use.tw_reuse == 2 && !is_loopback(e->q.raddr) && !is_loopback(e->q.laddr));
+	return !pair__reuses(e->use.tw_reuse, e->q.laddr, e->q.raddr);
 }
 
 static enum cure cure_for_connect(const struct ephemeral *e, const struct shares *s)

@@ -10,13 +10,12 @@
 #include "json.h"
 #include "kernel.h"
 #include "netns.h"
+#include "pair.h"
 #include "sysctl.h"
 
 #define SHARE              5  /* of the time one part in so many */
 #define TCP_BOUND_INACTIVE 13 /* include/net/tcp_states.h, 6.8 */
 #define FIXED              (1u << BPF_TCP_LISTEN | 1u << TCP_BOUND_INACTIVE)
-#define TIME_WAIT_MS       60000 /* TCP_TIMEWAIT_LEN, include/net/tcp.h */
-#define REUSE_MS           1000  /* tcp_tw_reuse takes them after a second (tcp_twsk_unique) */
 #define NETNS_MAX          4096
 
 struct metrics_look {
@@ -114,33 +113,6 @@ static void found_fixed(void *arg, const struct diag_sock *d)
 		port_set__add(&l->kept, d->sock.lport);
 }
 
-static bool is_loopback(const uint8_t *addr)
-{
-	static const uint8_t v6[ADDR_LEN] = { [15] = 1 };
-
-	return addr__is_ipv4(addr, AF_INET6) ? addr[12] == 127 : !memcmp(addr, v6, ADDR_LEN);
-}
-
-static bool is_reusable(const struct metrics_look *l, const struct diag_sock *d)
-{
-	if (!d->time_wait || d->expires_ms > TIME_WAIT_MS - REUSE_MS)
-		return false;
-	return l->tw_reuse == 1 ||
-	       (l->tw_reuse == 2 && (is_loopback(d->sock.raddr) || is_loopback(d->sock.laddr)));
-}
-
-static uint64_t pair__hash(const struct ev_sock *s)
-{
-	uint64_t words[4], h = s->rport;
-	int i;
-
-	memcpy(words, s->laddr, ADDR_LEN);
-	memcpy(words + 2, s->raddr, ADDR_LEN);
-	for (i = 0; i < 4; i++)
-		h = (h ^ words[i]) * 0x9e3779b97f4a7c15;
-	return h ^ h >> 32;
-}
-
 /* NULL: there are too many. */
 static struct look_destination *pair__find(struct metrics_look *l, const struct ev_sock *s)
 {
@@ -172,7 +144,7 @@ static void found_connection(void *arg, const struct diag_sock *d)
 	count_state(l->looked.tcp, d);
 	if (!d->sock.rport || !counts(l, d->sock.lport) ||
 	    port_set__has(&l->listening, d->sock.lport) || port_set__has(&l->kept, d->sock.lport) ||
-	    is_reusable(l, d))
+	    (d->time_wait && pair__reusable(l->tw_reuse, &d->sock, d->expires_ms)))
 		return;
 	pair = pair__find(l, &d->sock);
 	if (pair)

@@ -11,10 +11,8 @@
 #include <string.h>
 
 #include "json.h"
+#include "pair.h"
 #include "ports.h"
-
-#define TIME_WAIT_MS 60000 /* TCP_TIMEWAIT_LEN, include/net/tcp.h */
-#define REUSE_MS     1000  /* tcp_tw_reuse takes them after a second (tcp_twsk_unique) */
 
 struct pairs {
 	struct ports_pair *list;
@@ -27,21 +25,6 @@ struct use {
 	struct port_set tcp, udp, kept;
 };
 
-static bool is_loopback(const uint8_t *addr)
-{
-	static const uint8_t v6[ADDR_LEN] = { [15] = 1 };
-
-	return addr__is_ipv4(addr, AF_INET6) ? addr[12] == 127 : !memcmp(addr, v6, ADDR_LEN);
-}
-
-static bool is_reusable(const struct ports_netns *n, const struct ports_sock *s)
-{
-	if (!s->time_wait || s->expires_ms > TIME_WAIT_MS - REUSE_MS)
-		return false;
-	return n->facts.tw_reuse == 1 || (n->facts.tw_reuse == 2 && (is_loopback(s->sock.raddr) ||
-								     is_loopback(s->sock.laddr)));
-}
-
 static bool counts(const struct ports_netns *n, uint16_t port)
 {
 	return ports__in_range(n, port) && !(n->reserved && port_set__has(n->reserved, port));
@@ -51,18 +34,6 @@ static bool is_kept(const struct ports_sock *s)
 {
 	return s->sock.state == TCP_LISTEN || (s->sock.state == TCP_CLOSE && !s->time_wait) ||
 	       (s->sock.facts & FACT_PORT_KEPT);
-}
-
-static uint64_t pair__hash(const struct ev_sock *s)
-{
-	uint64_t words[4], h = s->rport;
-	int i;
-
-	memcpy(words, s->laddr, ADDR_LEN);
-	memcpy(words + 2, s->raddr, ADDR_LEN);
-	for (i = 0; i < 4; i++)
-		h = (h ^ words[i]) * 0x9e3779b97f4a7c15;
-	return h ^ h >> 32;
 }
 
 static struct ports_pair *pairs__find(struct pairs *pairs, const struct ev_sock *s)
@@ -116,7 +87,7 @@ static void count_connection(const struct ports_netns *n, const struct ports_soc
 	if (!s->sock.rport || s->role != PORTS_CLIENT || !counts(n, s->sock.lport))
 		return;
 	pair = pairs__find(pairs, &s->sock);
-	if (is_reusable(n, s)) {
+	if (s->time_wait && pair__reusable(n->facts.tw_reuse, &s->sock, s->expires_ms)) {
 		pair->reusable++;
 		return;
 	}

@@ -11,6 +11,7 @@
 #include "finding.h"
 #include "finding_set.h"
 #include "known.h"
+#include "pair.h"
 #include "phrase.h"
 
 extern const struct detector address_not_local;
@@ -78,15 +79,9 @@ static bool is_ipv4(const uint8_t *addr)
 	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr);
 }
 
-static bool is_loopback(const uint8_t *addr)
-{
-	return is_ipv4(addr) ? addr[12] == 127 :
-			       IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)addr);
-}
-
 static enum cause find_cause(const struct ev_sock *s, const struct address_facts *a)
 {
-	if (is_loopback(s->laddr) && !a->loopback_up)
+	if (addr__is_loopback(s->laddr) && !a->loopback_up)
 		return CAUSE_LOOPBACK_DOWN;
 	if (!is_ipv4(s->laddr) && a->ipv6_disabled && !a->ifindex)
 		return CAUSE_IPV6_DISABLED;
