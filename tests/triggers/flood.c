@@ -25,8 +25,8 @@ int main(int argc, char **argv)
 		return 2;
 	trigger_begin("server");
 	peer = spawn("client", client, NULL);
-	fd = tcp_listener("127.0.0.1",
-			  4096); /* no overflow: the client would wait a second each time */
+	/* a queue that does not overflow: for each SYN that is dropped the client waits a second */
+	fd = tcp_listener("127.0.0.1", 4096);
 	fact_sock("listener", fd);
 	tell(peer, local_port(fd));
 	for (i = 0; i < count; i++)
