@@ -160,14 +160,6 @@ static int64_t walk_debt(enum question q, const void *question)
 	return failed ? WALK_DEBT_NS : 0;
 }
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static ssize_t answer__bounded(struct ask *a, enum question q, const void *question, void *answer,
 			       size_t max)
 {
@@ -182,9 +174,9 @@ static ssize_t answer__bounded(struct ask *a, enum question q, const void *quest
 	a->limits[limit].counted_ns = begin;
 	if (*left_ns <= -walk_debt(q, question))
 		return -EBUSY;
-	used = clock_ns(limits[limit].clock);
+	used = host__clock(limits[limit].clock);
 	n = questions[q].answer(a, question, answer, max);
-	*left_ns -= (int64_t)(clock_ns(limits[limit].clock) - used);
+	*left_ns -= (int64_t)(host__clock(limits[limit].clock) - used);
 	a->limits[limit].counted_ns = host__now();
 	return n;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "audit_tell.h"
 #include "command.h"
+#include "host.h"
 #include "log.h"
 #include "privileges.h"
 #include "report.h"
@@ -37,17 +38,9 @@ struct job {
 
 /* --- progress --- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-}
-
 static void show_progress(struct job *j)
 {
-	uint64_t done, total, now = now_ns();
+	uint64_t done, total, now = host__clock(CLOCK_MONOTONIC);
 	char bar[31];
 	unsigned int filled;
 
@@ -251,7 +244,7 @@ int cmd_report(struct options *o)
 			  .html = -1,
 			  .progress = isatty(STDERR_FILENO) && getenv("TERM"),
 			  .tell.on_line = &j.shown,
-			  .started_ns = now_ns() };
+			  .started_ns = host__clock(CLOCK_MONOTONIC) };
 	code = open_html(&j);
 	if (!code)
 		code = run(&j);

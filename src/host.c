@@ -12,7 +12,7 @@
 #include "array.h"
 #include "host.h"
 
-static uint64_t clock_ns(clockid_t id)
+uint64_t host__clock(clockid_t id)
 {
 	struct timespec ts;
 
@@ -22,15 +22,15 @@ static uint64_t clock_ns(clockid_t id)
 
 uint64_t host__now(void)
 {
-	return clock_ns(CLOCK_BOOTTIME);
+	return host__clock(CLOCK_BOOTTIME);
 }
 
 /* Never below 0, as a reading of the later clock in the first place can be: what is 0 must not become a time. */
 int64_t host__suspended(void)
 {
-	uint64_t monotonic = clock_ns(CLOCK_MONOTONIC);
+	uint64_t monotonic = host__clock(CLOCK_MONOTONIC);
 
-	return (int64_t)(clock_ns(CLOCK_BOOTTIME) - monotonic);
+	return (int64_t)(host__clock(CLOCK_BOOTTIME) - monotonic);
 }
 
 int32_t host__gmtoff(bool utc)
@@ -49,7 +49,8 @@ struct wall host__wall(bool utc)
 	int i;
 
 	for (i = 0; i < 5; i++) {
-		uint64_t before = host__now(), wall = clock_ns(CLOCK_REALTIME), after = host__now();
+		uint64_t before = host__now(), wall = host__clock(CLOCK_REALTIME),
+			 after = host__now();
 
 		if (after - before >= best)
 			continue;

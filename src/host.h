@@ -6,9 +6,12 @@
 #define SOCKLIFE_HOST_H
 
 #include <stdint.h>
+#include <time.h>
 #include "record.h"
 #include "sink.h"
 
+/* Any clock in ns. */
+uint64_t host__clock(clockid_t id);
 /* CLOCK_BOOTTIME in ns. */
 uint64_t host__now(void);
 /* How far it is ahead of CLOCK_MONOTONIC: how long the host was suspended since its boot, to some 100 ns. */

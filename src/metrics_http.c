@@ -33,14 +33,6 @@ struct metrics_http {
 
 /* --- answers --- */
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t = { 0 };
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void read_memory(struct metrics_own *own)
 {
 	unsigned long long total = 0, resident = 0;
@@ -69,7 +61,7 @@ static void read_values(struct metrics_http *h)
 				       h->listeners[i]))
 			memset(h->listeners[i], 0, COMM_LEN);
 	v->listeners = h->listeners;
-	v->own.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	v->own.cpu_ns = host__clock(CLOCK_PROCESS_CPUTIME_ID);
 	read_memory(&v->own);
 }
 
@@ -217,7 +209,7 @@ int metrics_http__start(struct metrics_http *h, struct metrics *m, const struct 
 	uname(&h->kernel);
 	h->values.own.version = SOCKLIFE_VERSION;
 	h->values.own.kernel = h->kernel.release;
-	h->values.own.started_s = (double)clock_ns(CLOCK_REALTIME) / 1e9;
+	h->values.own.started_s = (double)host__clock(CLOCK_REALTIME) / 1e9;
 	errno = 0;
 	h->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL,
 				     on_request, h, MHD_OPTION_LISTEN_SOCKET, h->fd,
