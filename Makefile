@@ -136,7 +136,7 @@ $(FUZZERS): %: %.o $(B)/fuzz/tests/fuzz/fuzz.o $(filter-out $(B)/fuzz/src/main.o
 # The page that it has inside (.incbin, which no dependency file tells of).
 $(B)/src/report_html.o $(B)/asan/src/report_html.o $(B)/fuzz/src/report_html.o: $(wildcard src/html/*)
 
-# Programs of one file: they use nothing of socklife.
+# Programs of one file: they link nothing of socklife.
 $(TRIGGERS) $(BENCHES): $(B)/%: %.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)

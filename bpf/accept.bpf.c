@@ -6,12 +6,12 @@
 #include "accept.bpf.h"
 
 /*
- * The listener, by the descriptor that accept() was called on. What its cookie finds must be a listener
+ * The listener, by the descriptor that accept() was called on by `task`. What its cookie finds must be a listener
  * of the child's port: another thread may have put another file in its place meanwhile.
  */
-static __always_inline struct facts *accept__listener(__u16 lport)
+static __always_inline struct facts *accept__listener(struct task_struct *task, __u16 lport)
 {
-	struct file *file = (struct file *)task__file(syscall__fd());
+	struct file *file = (struct file *)files__get(task__cast(task), syscall__fd(task));
 	struct sock *sk = file ? file__sock(file) : NULL;
 	struct facts *l;
 
@@ -41,7 +41,7 @@ static __noinline void accept__tell_process(void)
 {
 	struct ev_owner o = {};
 
-	owner__fill(&o);
+	owner__fill(&o, task__current());
 	process__tell(&o);
 }
 
@@ -54,7 +54,7 @@ static __noinline bool accept__note(const struct sock *sk, struct file *file, in
 	struct facts *l;
 
 	actor__fill(&early.actor);
-	l = accept__listener(sock__sport(sk));
+	l = accept__listener(bpf_get_current_task_btf(), sock__sport(sk));
 	early.listener = l ? l->cookie : 0;
 	early.established_ns = open ? early.now : 0;
 	early.inode = file__inode(file);
@@ -160,6 +160,7 @@ static __always_inline int accept__failed(long ret)
 SEC("tracepoint/syscalls/sys_exit_accept")
 int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	long ret = ctx->ret;
 	struct facts *f, *l;
 	struct file *file;
@@ -167,7 +168,7 @@ int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
 
 	if (ret < 0)
 		return accept__failed(ret);
-	file = (struct file *)task__file(ret);
+	file = (struct file *)files__get(task__cast(task), ret);
 	f = accept__child(file, ret, &sk);
 	if (!f)
 		return 0;
@@ -175,7 +176,7 @@ int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
 		f->inode = file__inode(file);
 	if (!(f->flags & FACT_TUPLE))
 		f->lport = sock__sport(sk);
-	l = accept__listener(f->lport);
+	l = accept__listener(task, f->lport);
 	if (l) {
 		f->listener = l->cookie;
 		__sync_fetch_and_add(&l->accepted, 1);

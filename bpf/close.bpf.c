@@ -18,22 +18,18 @@ static __always_inline void close__listener(struct facts *f, __u16 lport)
 
 static __always_inline void close__released(const struct sock *sk, struct facts *f, __u64 now)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	int flags = actor__fill(&f->actor);
 
 	f->released_ns = now;
-	facts__set(f, FACT_RELEASED);
-	if (task->flags & PF_KTHREAD) {
-		facts__set(f, FACT_KERNEL_CLOSED);
+	if (flags & PF_KTHREAD) {
+		facts__set(f, FACT_RELEASED | FACT_KERNEL_CLOSED);
 		__builtin_memset(&f->actor, 0, sizeof(f->actor));
 		f->actor.proc = f->owner;
 		return;
 	}
-	if (task->flags & PF_EXITING)
-		facts__set(f, FACT_EXITING);
-	if (close__owed(f))
-		actor__acts(sk, f, &f->actor, NULL);
-	else
-		actor__fill(&f->actor);
+	facts__set(f, flags & PF_EXITING ? FACT_RELEASED | FACT_EXITING : FACT_RELEASED);
+	if (close__owed(f) && emit__admits(sk, f, &f->actor, NULL))
+		process__tell(&f->actor.proc);
 }
 
 /*
@@ -73,7 +69,7 @@ static __always_inline void close__undecided(const struct sock *sk, struct facts
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *ctx)
 {
-	__u64 cookie = bpf_get_socket_cookie(ctx), now;
+	__u64 cookie = sock__cookie(ctx, ctx), now;
 	const struct sock *sk;
 	struct facts *f;
 

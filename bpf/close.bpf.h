@@ -100,7 +100,7 @@ static __always_inline bool close__is_death(const struct sock *sk, const struct 
 		return false;
 	if (!sk->sk_lock.owned)
 		return true;
-	tp = bpf_skc_to_tcp_sock((void *)sk);
+	tp = sock__as_tcp(sk);
 	return f->last_state == TCP_LAST_ACK && tp && tp->snd_una == tp->write_seq;
 }
 

@@ -64,12 +64,15 @@ extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak;
 	(CASTS ? ((const type *)bpf_rdonly_cast(addr, bpf_core_type_id_kernel(type)))->field :     \
 		 BPF_CORE_READ((const type *)(addr), field))
 
+/* Eight bytes at a plain address, as a number. Where there are casts: of any struct that begins with such. */
+#define ADDRESS_AT(addr)                                                                           \
+	(((const struct timespec64 *)bpf_rdonly_cast(addr,                                         \
+						     bpf_core_type_id_kernel(struct timespec64)))  \
+		 ->tv_sec)
+
 /* A pointer in it, as a plain address again: what global functions take. */
 #define READ_ADDRESS(type, addr, field)                                                            \
-	(CASTS ? ((const struct timespec64 *)bpf_rdonly_cast(                                      \
-			  (const void *)(addr) + bpf_core_field_offset(type, field),               \
-			  bpf_core_type_id_kernel(struct timespec64)))                             \
-			 ->tv_sec :                                                                \
+	(CASTS ? ADDRESS_AT((const void *)(addr) + bpf_core_field_offset(type, field)) :           \
 		 (__s64)BPF_CORE_READ((const type *)(addr), field))
 
 /*
@@ -100,7 +103,7 @@ static __always_inline __u32 compat__port_range(const struct sock *sk)
 	__u32 range = 0;
 
 	if (bpf_core_field_exists(inet->local_port_range))
-		bpf_core_read(&range, sizeof(range), &inet->local_port_range);
+		range = READ(struct inet_sock___range, sk, local_port_range);
 	return range;
 }
 

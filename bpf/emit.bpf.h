@@ -67,6 +67,17 @@ static __always_inline const struct sock *sock__address(struct facts *f, const v
 	return (const struct sock *)*(volatile __u64 *)&f->sk;
 }
 
+/*
+ * The cookie of the socket that a cgroup program's context has: given now where it had none. A cast takes a context
+ * as it takes an address, and saves the helper's calls.
+ */
+static __always_inline __u64 sock__cookie(void *ctx, const void *typed)
+{
+	__u64 cookie = CASTS ? READ(struct sock, typed, __sk_common.skc_cookie.counter) : 0;
+
+	return cookie ? cookie : bpf_get_socket_cookie(ctx);
+}
+
 static __always_inline bool sock__is_kernel(const struct sock *sk, const bool direct)
 {
 	return direct ? BPF_CORE_READ_BITFIELD(sk, sk_kern_sock) :
@@ -150,21 +161,25 @@ static __always_inline void sock__tuple(const struct sock *sk, __u16 family, __u
 	if (family == AF_INET) {
 		addr__from_v4(laddr, SK(__sk_common.skc_rcv_saddr));
 		addr__from_v4(raddr, SK(__sk_common.skc_daddr));
+	} else if (CASTS || direct) {
+		addr__from_words(laddr, SK(__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[0]),
+				 SK(__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[1]),
+				 SK(__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[2]),
+				 SK(__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[3]));
+		addr__from_words(raddr, SK(__sk_common.skc_v6_daddr.in6_u.u6_addr32[0]),
+				 SK(__sk_common.skc_v6_daddr.in6_u.u6_addr32[1]),
+				 SK(__sk_common.skc_v6_daddr.in6_u.u6_addr32[2]),
+				 SK(__sk_common.skc_v6_daddr.in6_u.u6_addr32[3]));
 	} else {
 		bpf_probe_read_kernel(laddr, ADDR_LEN, &sk->__sk_common.skc_v6_rcv_saddr);
 		bpf_probe_read_kernel(raddr, ADDR_LEN, &sk->__sk_common.skc_v6_daddr);
 	}
 }
 
-/*
- * A connection's tuple is in the facts from ESTABLISHED on, when it cost next to nothing to read: a
- * reset by this end clears the socket's own (tcp_disconnect). A failed connect() clears the
- * destination (tcp_v4_connect): then what it asked for is there.
- */
-static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk, struct facts *f,
-				       const bool direct)
+/* All but the tuple. */
+static __always_inline void sock__fill_fixed(struct ev_sock *s, const struct sock *sk,
+					     const struct facts *f, const bool direct)
 {
-	sock__identify(f, sk, direct);
 	s->cookie = f->cookie;
 	s->inode = f->inode;
 	s->created_ns = f->created_ns;
@@ -177,13 +192,32 @@ static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk,
 	s->netns_cookie = f->netns_cookie;
 	s->state = SK(__sk_common.skc_state);
 	s->ifindex = SK(__sk_common.skc_bound_dev_if);
+}
+
+/*
+ * A connection's tuple is in the facts from ESTABLISHED on, when it cost next to nothing to read: a
+ * reset by this end clears the socket's own (tcp_disconnect).
+ */
+static __always_inline void sock__fill_known(struct ev_sock *s, const struct sock *sk,
+					     const struct facts *f, const bool direct)
+{
+	sock__fill_fixed(s, sk, f, direct);
+	s->lport = f->lport;
+	s->rport = f->rport;
+	__builtin_memcpy(s->laddr, f->laddr, ADDR_LEN);
+	__builtin_memcpy(s->raddr, f->raddr, ADDR_LEN);
+}
+
+/* A failed connect() clears the destination (tcp_v4_connect): then what it asked for is in the facts. */
+static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk, struct facts *f,
+				       const bool direct)
+{
+	sock__identify(f, sk, direct);
 	if (f->flags & FACT_TUPLE) {
-		s->lport = f->lport;
-		s->rport = f->rport;
-		__builtin_memcpy(s->laddr, f->laddr, ADDR_LEN);
-		__builtin_memcpy(s->raddr, f->raddr, ADDR_LEN);
+		sock__fill_known(s, sk, f, direct);
 		return;
 	}
+	sock__fill_fixed(s, sk, f, direct);
 	sock__tuple(sk, s->family, s->laddr, s->raddr, &s->lport, &s->rport, direct);
 	if (!s->rport && f->rport) {
 		s->rport = f->rport;
@@ -356,6 +390,8 @@ static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, cons
 	b->head.boot_ns = now;
 	if (direct)
 		sock__fill(&b->sock, sk, f, true);
+	else if ((f->flags & FACT_TUPLE) && f->family)
+		sock__fill_known(&b->sock, sk, f, false);
 	else
 		sock__fill_probed(&b->sock, (__u64)sk, f);
 	__builtin_memcpy(&b->actor, a, sizeof(b->actor));
@@ -393,10 +429,9 @@ GLOBAL_FUNC int subflows__emit(struct facts *f)
 	return 0;
 }
 
-/* The file behind a descriptor of the running process, as an address; 0 where there is none. */
-GLOBAL_FUNC __u64 task__file(int fd)
+/* The file behind a descriptor of `task`, as an address; 0 where there is none. */
+static __always_inline __u64 files__get(const struct task_struct *task, int fd)
 {
-	struct task_struct *task = task__current();
 	struct fdtable *fdt = task->files ? task->files->fdt : NULL;
 	struct file **files;
 	__u64 file = 0;
@@ -405,8 +440,16 @@ GLOBAL_FUNC __u64 task__file(int fd)
 		return 0;
 	/* 6.1 takes a struct file ** for a BTF pointer, and has no arithmetic on those: read it plainly */
 	files = READ(struct fdtable, fdt, fd);
+	if (CASTS)
+		return ADDRESS_AT(files + fd);
 	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	return file;
+}
+
+/* The same of the running process. */
+GLOBAL_FUNC __u64 task__file(int fd)
+{
+	return files__get(task__current(), fd);
 }
 
 /* The sock of a file that the caller knows to be a socket's, or finds by its cookie to be one. */

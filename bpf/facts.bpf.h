@@ -54,20 +54,28 @@ static __always_inline struct facts *facts__get(__u64 cookie)
 	if (!cookie)
 		return NULL;
 	f = bpf_map_lookup_elem(&slots, &slot);
-	if (f && f->cookie == cookie)
+	if (!f || f->cookie == cookie)
 		return f;
-	return spilled ? bpf_map_lookup_elem(&spill, &cookie) : NULL;
+	return f->spilled ? bpf_map_lookup_elem(&spill, &cookie) : NULL;
 }
 
-/* Facts are too large for the stack where this is called from. */
+/*
+ * Facts are too large for the stack where this is called from. The slot says so first: whoever has not seen that
+ * has not seen the facts either.
+ */
 GLOBAL_FUNC int facts__spill(__u64 cookie)
 {
-	struct facts *f;
+	__u32 slot = cookie & (FACTS_SLOTS - 1);
+	struct facts *f = bpf_map_lookup_elem(&slots, &slot);
 
 	_Static_assert(sizeof(*f) <= sizeof(zeroes), "as many zeroes as facts have bytes");
-	spilled = 1;
-	if (bpf_map_update_elem(&spill, &cookie, (const void *)zeroes, BPF_NOEXIST))
+	if (!f)
 		return 0;
+	__sync_fetch_and_add(&f->spilled, 1);
+	if (bpf_map_update_elem(&spill, &cookie, (const void *)zeroes, BPF_NOEXIST)) {
+		__sync_fetch_and_add(&f->spilled, -1);
+		return 0;
+	}
 	f = bpf_map_lookup_elem(&spill, &cookie);
 	if (f)
 		f->cookie = cookie;
@@ -105,12 +113,16 @@ static __always_inline void facts__drop(__u64 cookie)
 	__u32 slot = cookie & (FACTS_SLOTS - 1);
 	struct facts *f = bpf_map_lookup_elem(&slots, &slot);
 
-	if (f && f->cookie == cookie) {
-		__builtin_memset((void *)f + sizeof(f->cookie), 0, sizeof(*f) - sizeof(f->cookie));
+	if (!f)
+		return;
+	if (f->cookie == cookie) {
+		/* without the alignment it would be byte by byte */
+		__builtin_memset(__builtin_assume_aligned(&f->created_ns, 8), 0,
+				 sizeof(*f) - offsetof(struct facts, created_ns));
 		barrier();
 		f->cookie = 0;
-	} else {
-		bpf_map_delete_elem(&spill, &cookie);
+	} else if (f->spilled && !bpf_map_delete_elem(&spill, &cookie)) {
+		__sync_fetch_and_add(&f->spilled, -1);
 	}
 }
 
@@ -118,30 +130,30 @@ static __always_inline void facts__drop(__u64 cookie)
  * Cast, though it has a type: for each pointer that is read through a trusted one the verifier of 6.18
  * searches all types of the kernel (btf_nested_type_is_trusted), 1 ms each time.
  */
-static __always_inline struct task_struct *task__current(void)
+static __always_inline struct task_struct *task__cast(struct task_struct *trusted)
 {
-	return CASTS ? bpf_rdonly_cast((void *)bpf_get_current_task(),
-				       bpf_core_type_id_kernel(struct task_struct)) :
-		       bpf_get_current_task_btf();
+	return CASTS ? bpf_rdonly_cast(trusted, bpf_core_type_id_kernel(struct task_struct)) :
+		       trusted;
 }
 
-/* The process of the running thread. Its name is the group leader's. */
-GLOBAL_FUNC int owner__fill(struct ev_owner *o)
+static __always_inline struct task_struct *task__current(void)
 {
-	struct task_struct *task = task__current();
-	struct task_struct *leader = task->group_leader;
+	return task__cast(bpf_get_current_task_btf());
+}
+
+/* The process of the running thread, `task`. Its name is the group leader's. */
+static __always_inline void owner__fill(struct ev_owner *o, const struct task_struct *task)
+{
+	const struct task_struct *leader = task->group_leader;
 	__u64 *comm = (__u64 *)o->comm;
 	const __u64 *words;
 
-	if (!o)
-		return 0;
 	o->tgid = task->tgid;
 	o->exec = leader->self_exec_id;
 	o->start_ns = leader->start_boottime;
 	words = __builtin_preserve_access_index((const __u64 *)&leader->comm);
 	comm[0] = words[0];
 	comm[1] = words[1];
-	return 0;
 }
 
 /* pid->numbers[level].nr; `pid` is a plain address. */
@@ -183,26 +195,35 @@ static __always_inline bool actor__in_cgroups(void)
 	return false;
 }
 
-/* The running thread. `mark` says whether a --cgroup filter matched: only now can that be asked. */
+/* What bpf_get_current_cgroup_id() gives, which takes several calls to get there. */
+static __always_inline __u64 task__cgroup_id(const struct task_struct *task)
+{
+	return CASTS ? task->cgroups->dfl_cgrp->kn->id : bpf_get_current_cgroup_id();
+}
+
+/*
+ * The running thread; its PF_* flags are returned. `mark` says whether a --cgroup filter matched: only now can that be
+ * asked.
+ */
 GLOBAL_FUNC int actor__fill(struct ev_actor *a)
 {
 	struct task_struct *task = task__current();
 
 	if (!a)
 		return 0;
-	owner__fill(&a->proc);
+	owner__fill(&a->proc, task);
 	a->tid = task->pid;
 	a->uid = task->cred->uid.val;
 	a->nspid = pid__in_namespace(task->group_leader->thread_pid, a->proc.tgid);
 	a->mark = 0;
 	if (settings.filters & FILTER_CGROUP)
 		a->mark = actor__in_cgroups();
-	a->cgroup_id = bpf_get_current_cgroup_id();
+	a->cgroup_id = task__cgroup_id(task);
 	if (a->tid == a->proc.tgid)
 		__builtin_memcpy(a->thread, a->proc.comm, COMM_LEN);
 	else
 		bpf_get_current_comm(a->thread, sizeof(a->thread));
-	return 0;
+	return task->flags;
 }
 
 #endif

@@ -32,8 +32,6 @@ extern volatile __u64 loss_epoch;
 extern volatile __u32 self_tgid;
 /* CLOCK_BOOTTIME - CLOCK_MONOTONIC: changes at a suspend. */
 extern volatile __s64 boottime_offset;
-/* Set with the first entry of the map spill: until then nobody looks there. */
-extern volatile __u8 spilled;
 /* Set with the first entry of the map early_accepts. */
 extern volatile __u8 accepts_early;
 /* Set where nothing may follow soon that finds such an entry: userspace then looks at all sockets. */

@@ -11,7 +11,6 @@ const volatile char zeroes[PROCESS_EXE_MAX] = {};
 volatile __u64 loss_epoch = 1;
 volatile __u32 self_tgid = 0;
 volatile __s64 boottime_offset = 0;
-volatile __u8 spilled = 0;
 volatile __u8 accepts_early = 0;
 volatile __u8 accepts_unknown = 0;
 volatile __s64 udp_connects = 0;
@@ -56,7 +55,7 @@ int sock_create(struct bpf_sock *ctx)
 	f->flags = FACT_CREATED;
 	if (ctx->protocol == IPPROTO_MPTCP)
 		mptcp__made(f, (__u64)sock__plain(ctx));
-	owner__fill(&f->owner);
+	owner__fill(&f->owner, task__current());
 	if (f->owner.tgid == self_tgid)
 		facts__set(f, FACT_IGNORED);
 	else

@@ -353,3 +353,39 @@ int process(struct bpf_iter__task *ctx)
 	bpf_seq_write(ctx->meta->seq, e, sizeof(*e));
 	return 0;
 }
+
+/* Cookies, set by userspace before it reads. A run leaves those of sockets that were gone, and 0 for the others. */
+volatile __u64 sweep_cookies[SWEEP_MAX] = {};
+
+/*
+ * Drops the facts of a socket that was released and is no more, though no program saw it die: the last reference is
+ * gone (sk_free), or another socket or none is at its address. Its memory is not
+ * used for anything else before all that can still see it have let go (SLAB_TYPESAFE_BY_RCU).
+ */
+GLOBAL_FUNC int facts__sweep(__u64 cookie)
+{
+	struct facts *f = facts__get(cookie);
+	const struct sock *sk;
+
+	if (!f || f->cookie != cookie || !f->sk || f->mptcp || !(f->flags & FACT_RELEASED))
+		return 0;
+	sk = (const struct sock *)f->sk;
+	if ((__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) == cookie &&
+	    BPF_CORE_READ(sk, __sk_common.skc_refcnt.refs.counter))
+		return 0;
+	facts__drop(cookie);
+	return 1;
+}
+
+/* Of one task, socklife's own: a program that userspace can run whenever it wants. */
+SEC("iter/task")
+int sweep(struct bpf_iter__task *ctx)
+{
+	__u32 i;
+
+	for (i = 0; ctx->task && i < SWEEP_MAX; i++) {
+		if (!facts__sweep(sweep_cookies[i]))
+			sweep_cookies[i] = 0;
+	}
+	return 0;
+}

@@ -239,14 +239,14 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 	struct facts *f, *early;
 	bool is_new;
 
-	/* LISTEN->SYN_RECV is a child being copied: it may still carry its listener's cookie */
+	if (!state__matters(new) && !settings.states)
+		return 0;
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return sk->sk_protocol == IPPROTO_MPTCP && MPTCP ?
 			       mptcp__changed((__u64)sock__plain(sk), old, new) :
 			       0;
+	/* LISTEN->SYN_RECV is a child being copied: it may still carry its listener's cookie */
 	if (new == TCP_SYN_RECV && old == TCP_LISTEN)
-		return 0;
-	if (!state__matters(new) && !settings.states)
 		return 0;
 	if (!sock__wanted(sk->__sk_common.skc_family, IPPROTO_TCP))
 		return 0;

@@ -14,13 +14,20 @@ static __always_inline bool sock__done(const struct sock *sk)
 	return sk->__sk_common.skc_flags & (1ul << SOCK_DONE);
 }
 
+/* A tracepoint's TCP socket, which bpf_skc_to_tcp_sock() would make sure of. */
+static __always_inline const struct tcp_sock *sock__as_tcp(const struct sock *sk)
+{
+	return CASTS ? bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock)) :
+		       (const struct tcp_sock *)bpf_skc_to_tcp_sock((void *)sk);
+}
+
 /*
  * When the packet or the timer came in which the kernel is working on this connection: each refreshes
  * the socket's own clock (tcp_mstamp_refresh), which is CLOCK_MONOTONIC. Reading one costs 57 ns.
  */
 static __always_inline __u64 state__packet_ns(const struct sock *sk)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	const struct tcp_sock *tp = sock__as_tcp(sk);
 
 	return tp ? tp->tcp_clock_cache + boottime_offset : 0;
 }
@@ -125,7 +132,7 @@ static __always_inline void state__established_unseen(const struct sock *sk, str
 
 static __always_inline void state__closed(const struct sock *sk, struct facts *f, int old)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	const struct tcp_sock *tp = sock__as_tcp(sk);
 
 	if (!tp)
 		return;

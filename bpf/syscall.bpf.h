@@ -13,11 +13,15 @@
 #define PF_KTHREAD  0x00200000
 #define ERESTARTSYS 512 /* include/linux/errno.h: the call starts again after the signal */
 
-static __always_inline int syscall__fd(void)
+static __always_inline int syscall__fd(struct task_struct *trusted)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(trusted);
 
+#if defined(__TARGET_ARCH_x86)
+	return (int)regs->di; /* where PT_REGS_PARM1_CORE_SYSCALL() takes a probe read */
+#else
 	return (int)PT_REGS_PARM1_CORE_SYSCALL(regs);
+#endif
 }
 
 #define RLIMIT_NOFILE 7 /* include/uapi/asm-generic/resource.h */
@@ -53,7 +57,7 @@ static __always_inline struct facts *sock__facts(struct sock *sk)
 /* The facts of the IP socket that the returning system call was made on, NULL where there is none. */
 static __always_inline struct facts *syscall__facts(struct sock **skp)
 {
-	struct sock *sk = file__sock_checked((struct file *)task__file(syscall__fd()));
+	struct sock *sk = file__sock_checked((struct file *)task__file(syscall__fd(bpf_get_current_task_btf())));
 
 	*skp = sk;
 	return sock__facts(sk);

@@ -10,6 +10,7 @@
 
 #define FACTS_SLOTS	(1 << 16) /* power of two: sockets found by cookie in one array access */
 #define FACTS_SPILL_MAX	(1 << 20) /* sockets whose slot is taken by a live neighbour */
+#define SWEEP_MAX	64	/* sockets asked about in one run of `sweep` */
 #define SCRATCH_MAX	16384	/* threads inside bind(), UDP connect() or a listener's close() */
 #define TREE_MAX	65536	/* processes followed by --pid -f or trace -- CMD */
 

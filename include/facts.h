@@ -11,6 +11,8 @@
 
 struct facts {
 	__u64	cookie;		/* 0: the slot is free */
+	__u32	spilled;	/* sockets of this slot that the hash has; of the slot, not of its socket */
+	__u32	pad;
 	__u64	created_ns;
 	__u64	connect_ns;	/* the pending or last connect() */
 	__u64	established_ns;	/* the last time */

@@ -56,6 +56,8 @@ const struct hook hooks[] = {
 	  "whether SO_REUSEADDR shares a port with closed connections (ports PORT)" },
 	{ "process", "iter/task", HOOK_TASK, NEED_ALWAYS, false, 1300,
 	  "the executables of processes older than the start" },
+	{ "sweep", "iter/task:sweep", HOOK_TASK, NEED_TCP, false, 100,
+	  "the end of connections that died unseen" },
 	{ 0 },
 };
 

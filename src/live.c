@@ -30,6 +30,8 @@
 #define LINGER_NS 1000000000ull /* sockets of a command may outlive it so long */
 #define DRAIN_NS  2000000000ull /* for one look, while records come */
 #define SETTLE_MS 10
+#define SWEEP_NS  30000000000ull  /* how often sockets that died unseen are looked for */
+#define DYING_NS  120000000000ull /* tcp_orphan_retries and tcp_fin_timeout: most have died by then */
 #define STEP_NS   100000 /* smaller steps of the wall clock cannot be told from noise */
 
 enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK, WATCH_CLOCK, WATCH_LOG, WATCH_QUIT };
@@ -49,6 +51,7 @@ struct live {
 	bool busy; /* the ring is polled by time, not by its descriptor */
 	bool ended;
 	bool resync;
+	uint64_t swept_ns;
 	pid_t child;          /* -1: reaped */
 	int status;           /* of the child */
 	uint64_t deadline_ns; /* 0: none */
@@ -149,7 +152,7 @@ static int open_tracer(struct live *l)
 	struct tracer_error why = { 0 };
 
 	l->tracer = tracer__open(&config, &why);
-	l->attached_ns = host__now();
+	l->attached_ns = l->swept_ns = host__now();
 	if (!l->tracer || tracer__start(l->tracer, &why)) {
 		log__error("%s", why.text);
 		return EXIT_CANNOT_RUN;
@@ -388,6 +391,20 @@ static bool drain_for_resync(void *arg)
 	return !l->busy;
 }
 
+/* A program is not run where it would interrupt itself, and the next one that would notice may have the same fate. */
+static void sweep(struct live *l)
+{
+	uint64_t gone[SWEEP_MAX], now = host__now();
+	size_t n, i;
+
+	if (now - l->swept_ns < SWEEP_NS)
+		return;
+	l->swept_ns = now;
+	n = tracer__sweep(l->tracer, now - DYING_NS, gone, SWEEP_MAX);
+	for (i = 0; i < n; i++)
+		pipeline__missing(l->pipeline, gone[i], now);
+}
+
 static void housekeeping(struct live *l)
 {
 	tracer__refresh(l->tracer);
@@ -396,6 +413,7 @@ static void housekeeping(struct live *l)
 	tracer__losses(l->tracer, on_lost, l);
 	if (l->resync || tracer__accepted_unknown(l->tracer))
 		l->resync = !resync__run(l->tracer, l->pipeline, drain_for_resync, l);
+	sweep(l);
 	pipeline__tick(l->pipeline, host__now(), host__gmtoff(l->options->utc));
 	live_metrics__beat(&l->metrics, l->log, l->journal, l->err);
 }

@@ -177,6 +177,8 @@ static int attach(struct tracer *t, int i)
 		break;
 	case HOOK_TASK:
 		t->links[i] = tracer__attach_task(prog, getpid());
+		if (hooks[i].need == NEED_TCP)
+			t->sweeper = t->links[i];
 		break;
 	case HOOK_ITERATOR:
 		t->links[i] = bpf_program__attach_iter(prog, NULL);

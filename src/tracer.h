@@ -80,6 +80,13 @@ bool tracer__alive(const struct tracer *t, uint64_t cookie);
 struct facts;
 bool tracer__facts(const struct tracer *t, uint64_t cookie, struct facts *facts);
 
+/*
+ * Finds sockets that were let go of before `before_ns`, are no more, and were not seen to die: a program that would
+ * have seen it was not run. They are forgotten; at most `room` cookies of them are in gone[]. Returns how many. Looks
+ * at all that are in fixed slots, and at some of the others: a later call goes on with those.
+ */
+size_t tracer__sweep(struct tracer *t, uint64_t before_ns, uint64_t *gone, size_t room);
+
 /* While on, the processes that the caller forks are followed, and what they fork. */
 void tracer__adopt(struct tracer *t, bool on);
 /* A process that was there before and is to be followed. */

@@ -24,7 +24,8 @@ struct tracer {
 	struct bpf_link *links[HOOKS_MAX];
 	bool used[HOOKS_MAX];
 	bool no_casts; /* the kernel has no bpf_rdonly_cast() */
-	struct bpf_link *iterator, *options;
+	struct bpf_link *iterator, *options, *sweeper;
+	uint64_t spill_key; /* how far tracer__sweep() is in the hash */
 	struct ring_buffer *ring;
 	const unsigned char *slots; /* the facts array, read-only */
 	int cgroup;

@@ -11,6 +11,7 @@
 #define CONSUME_MAX   50000        /* then signals and ticks have their turn */
 #define CONSUME_NS    200000000ull /* the same: a record can cost an answer of the kernel */
 #define SNAPSHOT_READ (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
+#define SPILL_LOOK    4096             /* of those in the hash, each a system call or two */
 #define FACTS_STRIDE  ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
 
 static int on_record(void *arg, void *data, size_t size)
@@ -254,4 +255,71 @@ bool tracer__facts(const struct tracer *t, uint64_t cookie, struct facts *facts)
 	}
 	return !bpf_map__lookup_elem(t->skel->maps.spill, &cookie, sizeof(cookie), facts,
 				     sizeof(*facts), 0);
+}
+
+struct sweep {
+	struct tracer *t;
+	uint64_t before_ns;
+	uint64_t suspects[SWEEP_MAX];
+	size_t n;
+	uint64_t *gone;
+	size_t found, room;
+};
+
+/* The kernel says which of them are gone. */
+static void sweep_run(struct sweep *s)
+{
+	volatile __u64 *cookies = s->t->skel->bss->sweep_cookies;
+	int fd = bpf_iter_create(bpf_link__fd(s->t->sweeper));
+	char none;
+	size_t i;
+
+	if (fd < 0)
+		return;
+	for (i = 0; i < SWEEP_MAX; i++)
+		cookies[i] = i < s->n ? s->suspects[i] : 0;
+	while (read(fd, &none, sizeof(none)) < 0 && (errno == EAGAIN || errno == EINTR))
+		;
+	close(fd);
+	for (i = 0; i < s->n; i++)
+		if (cookies[i] && s->found < s->room)
+			s->gone[s->found++] = cookies[i];
+	s->n = 0;
+}
+
+static void sweep_look(struct sweep *s, const struct facts *f)
+{
+	uint64_t released = __atomic_load_n(&f->released_ns, __ATOMIC_RELAXED);
+
+	if (!(f->flags & FACT_RELEASED) || !released || released >= s->before_ns ||
+	    s->found + s->n == s->room)
+		return;
+	s->suspects[s->n++] = f->cookie;
+	if (s->n == SWEEP_MAX)
+		sweep_run(s);
+}
+
+size_t tracer__sweep(struct tracer *t, uint64_t before_ns, uint64_t *gone, size_t room)
+{
+	struct sweep s = { .t = t, .before_ns = before_ns, .gone = gone, .room = room };
+	struct facts copy;
+	size_t i;
+
+	if (!t->sweeper)
+		return 0;
+	for (i = 0; i < FACTS_SLOTS; i++)
+		sweep_look(&s, (const void *)(t->slots + i * FACTS_STRIDE));
+	for (i = 0; i < SPILL_LOOK; i++) {
+		if (bpf_map__get_next_key(t->skel->maps.spill, t->spill_key ? &t->spill_key : NULL,
+					  &t->spill_key, sizeof(t->spill_key))) {
+			t->spill_key = 0;
+			break;
+		}
+		if (!bpf_map__lookup_elem(t->skel->maps.spill, &t->spill_key, sizeof(t->spill_key),
+					  &copy, sizeof(copy), 0))
+			sweep_look(&s, &copy);
+	}
+	if (s.n)
+		sweep_run(&s);
+	return s.found;
 }

@@ -63,6 +63,14 @@ struct in6_addr {
 	} in6_u;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct refcount_struct {
+	atomic_t refs;
+};
+
 struct sock_common {
 	union {
 		struct {
@@ -89,6 +97,7 @@ struct sock_common {
 	union {
 		unsigned long skc_flags;
 	};
+	struct refcount_struct skc_refcnt;
 };
 
 typedef struct {
@@ -272,10 +281,6 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
-typedef struct {
-	int counter;
-} atomic_t;
-
 struct task_struct {
 	unsigned int flags;
 	struct mm_struct *mm;
@@ -410,7 +415,6 @@ struct user_pt_regs {
 struct pt_regs {
 	struct user_pt_regs user_regs;
 	__u64 orig_x0;
-	__s32 syscallno;
 };
 #endif
 

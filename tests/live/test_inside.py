@@ -31,7 +31,7 @@ def run(namespaces, *args, cgroup=None, within=()):
     prefix = inside(cgroup) if cgroup else []
     done = subprocess.run([*prefix, "unshare", *namespaces, *within, live.binary(), *args], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=live.PATIENCE)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    return done.returncode, done.stdout.decode(), live.said(done.stderr.decode())
 
 
 def test_pid_namespace():
@@ -47,7 +47,7 @@ def test_pid_namespace():
         finally:
             with open("/proc/%d/task/%d/children" % (tracer.pid, tracer.pid)) as f:
                 os.kill(int(f.read()), signal.SIGINT)
-            said = tracer.communicate(timeout=live.PATIENCE)[1].decode()
+            said = live.said(tracer.communicate(timeout=live.PATIENCE)[1].decode())
     equal(said.count("\n"), 1, "lines on stderr (%s)" % said)
     check(said.startswith(WARNING) and "hostPID: true" in said, "stderr: %r", said)
     with open(output, "rb") as f:

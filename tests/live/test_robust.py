@@ -34,7 +34,7 @@ def into_full_pipe(options, signals):
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             raise AssertionError("%r into a full pipe: not ended after %d s" % (options, time.monotonic() - begin))
-        return time.monotonic() - begin, process.returncode, process.stderr.read().decode()
+        return time.monotonic() - begin, process.returncode, live.said(process.stderr.read().decode())
     finally:
         if process.poll() is None:
             process.kill()
@@ -152,7 +152,7 @@ def test_capture_on_full_disk():
                     break
                 time.sleep(0.1)
             check(process.poll() is not None, "%s on a full disk: it goes on", option)
-            stderr = process.stderr.read().decode()
+            stderr = live.said(process.stderr.read().decode())
         finally:
             if process.poll() is None:
                 process.kill()
