@@ -14,13 +14,12 @@
 #include "parse.h"
 
 #define ITEM_MAX    256 /* longest value in a comma list */
-#define ROWS_MAX    64
 #define ROW_BASE    256 /* getopt's value of row i: above every letter */
 #define HELP_COLUMN 30
 
 struct getopt_tables {
-	char letters[3 + 2 * ROWS_MAX];
-	struct option longs[ROWS_MAX + 1];
+	char letters[3 + 2 * OPTION_ROWS_MAX];
+	struct option longs[OPTION_ROWS_MAX + 1];
 };
 
 /* A command's own help page, or that of the program: how to go on after an error. */
@@ -61,7 +60,7 @@ static void fill_getopt(struct getopt_tables *t, const struct command *cmd)
 	if (in_order)
 		*s++ = '+';
 	*s++ = ':';
-	for (int i = 0; i < ROWS_MAX && (row = options__row(i)); i++) {
+	for (int i = 0; i < OPTION_ROWS_MAX && (row = options__row(i)); i++) {
 		if (!takes(cmd, row))
 			continue;
 		l->name = row->name;

@@ -153,6 +153,7 @@ struct option_row {
 /* Tables of rows; each ends with a NULL name. */
 extern const struct option_row option_rows[], option_rows_log[], option_rows_report[],
 	option_rows_metrics[];
+#define OPTION_ROWS_MAX 128 /* of all tables together */
 /* The i-th row of all tables, NULL after the last. */
 const struct option_row *options__row(size_t i);
 

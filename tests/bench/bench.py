@@ -158,9 +158,9 @@ class Tracer:
             time.sleep(0.1)
         die(f"{' '.join(self.argv)} is not ready after 20 s")
 
-    def kernel_ns(self):
-        """(runs, nanoseconds) of its programs so far, while statistics were on."""
-        mine = [p for i, p in programs().items() if i in self.ids]
+    def kernel_ns(self, name=None):
+        """(runs, nanoseconds) of its programs so far, or of the one of this name, while statistics were on."""
+        mine = [p for i, p in programs().items() if i in self.ids and name in (None, p.get("name"))]
         return sum(p.get("run_cnt", 0) for p in mine), sum(p.get("run_time_ns", 0) for p in mine)
 
     def memory(self):

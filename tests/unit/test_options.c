@@ -103,6 +103,12 @@ static const struct option_row *row_of(const char *name)
 	return NULL;
 }
 
+static void test_there_is_room_for_all_rows(void **state)
+{
+	(void)state;
+	assert_null(options__row(OPTION_ROWS_MAX));
+}
+
 /* A command that takes it. */
 static const char *command_with(const struct option_row *row)
 {
@@ -712,6 +718,7 @@ static void test_commands(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_there_is_room_for_all_rows),
 		cmocka_unit_test(test_table_has_the_interface),
 		cmocka_unit_test(test_rows_are_whole),
 		cmocka_unit_test(test_help_has_every_option),
