@@ -11,7 +11,7 @@
  */
 static __always_inline struct facts *accept__listener(struct task_struct *task, __u16 lport)
 {
-	struct file *file = (struct file *)files__get(task__cast(task), syscall__fd(task));
+	struct file *file = (struct file *)task__file_at(task__cast(task), syscall__fd(task));
 	struct sock *sk = file ? file__sock(file) : NULL;
 	struct facts *l;
 
@@ -168,7 +168,7 @@ int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
 
 	if (ret < 0)
 		return accept__failed(ret);
-	file = (struct file *)files__get(task__cast(task), ret);
+	file = (struct file *)task__file_at(task__cast(task), ret);
 	f = accept__child(file, ret, &sk);
 	if (!f)
 		return 0;

@@ -15,7 +15,7 @@ static __always_inline void bind__asked(struct bpf_sock_addr *ctx, const __u8 *a
 	if (!sock__wanted(ctx->family, ctx->protocol))
 		return;
 	call.kind = CALL_BIND;
-	call.cookie = bpf_get_socket_cookie(ctx);
+	call.cookie = sock__cookie(ctx, ctx->sk);
 	call.port = bpf_ntohs(ctx->user_port);
 	__builtin_memcpy(call.addr, addr, ADDR_LEN);
 	if (bpf_map_update_elem(&calls, &id, &call, BPF_ANY))
@@ -80,13 +80,14 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 
 static __always_inline int bind__done(struct bpf_sock *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid(), cookie = bpf_get_socket_cookie(ctx);
+	__u64 id = bpf_get_current_pid_tgid(), cookie;
 	const struct sock *sk;
 	struct call *call;
 	struct facts *f;
 
 	if (!sock__wanted(ctx->family, ctx->protocol))
 		return 1;
+	cookie = sock__cookie(ctx, ctx);
 	f = sock__meet(cookie, ctx);
 	if (!f)
 		return 1;
@@ -237,13 +238,14 @@ static __noinline bool send__admitted(const struct sock *sk, struct facts *f,
 /* An unconnected send: the port is chosen by now (kernel-facts: unconnected autobind). */
 static __always_inline void send__seen(struct bpf_sock_addr *ctx, struct ends *dest)
 {
-	__u64 cookie = bpf_get_socket_cookie(ctx);
 	const struct sock *sk;
 	struct facts *f;
+	__u64 cookie;
 
 	if (!ctx->sk || !sock__wanted(ctx->family, ctx->protocol))
 		return;
 	dest->rport = bpf_ntohs(ctx->user_port);
+	cookie = sock__cookie(ctx, ctx->sk);
 	f = sock__meet(cookie, ctx->sk);
 	if (!f)
 		return;

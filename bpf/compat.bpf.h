@@ -64,13 +64,13 @@ extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak;
 	(CASTS ? ((const type *)bpf_rdonly_cast(addr, bpf_core_type_id_kernel(type)))->field :     \
 		 BPF_CORE_READ((const type *)(addr), field))
 
-/* Eight bytes at a plain address, as a number. Where there are casts: of any struct that begins with such. */
+/* Eight bytes at a plain address, as a number. Only where CASTS: any struct that begins with such a number does. */
 #define ADDRESS_AT(addr)                                                                           \
 	(((const struct timespec64 *)bpf_rdonly_cast(addr,                                         \
 						     bpf_core_type_id_kernel(struct timespec64)))  \
 		 ->tv_sec)
 
-/* A pointer in it, as a plain address again: what global functions take. */
+/* A pointer in a struct at a plain address, as a plain address again: what global functions take. */
 #define READ_ADDRESS(type, addr, field)                                                            \
 	(CASTS ? ADDRESS_AT((const void *)(addr) + bpf_core_field_offset(type, field)) :           \
 		 (__s64)BPF_CORE_READ((const type *)(addr), field))

@@ -390,7 +390,8 @@ static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, cons
 	b->head.boot_ns = now;
 	if (direct)
 		sock__fill(&b->sock, sk, f, true);
-	else if ((f->flags & FACT_TUPLE) && f->family)
+	else if ((f->flags & FACT_TUPLE) &&
+		 f->family) /* nothing to read that is not cheap: without the call */
 		sock__fill_known(&b->sock, sk, f, false);
 	else
 		sock__fill_probed(&b->sock, (__u64)sk, f);
@@ -430,7 +431,7 @@ GLOBAL_FUNC int subflows__emit(struct facts *f)
 }
 
 /* The file behind a descriptor of `task`, as an address; 0 where there is none. */
-static __always_inline __u64 files__get(const struct task_struct *task, int fd)
+static __always_inline __u64 task__file_at(const struct task_struct *task, int fd)
 {
 	struct fdtable *fdt = task->files ? task->files->fdt : NULL;
 	struct file **files;
@@ -449,7 +450,7 @@ static __always_inline __u64 files__get(const struct task_struct *task, int fd)
 /* The same of the running process. */
 GLOBAL_FUNC __u64 task__file(int fd)
 {
-	return files__get(task__current(), fd);
+	return task__file_at(task__current(), fd);
 }
 
 /* The sock of a file that the caller knows to be a socket's, or finds by its cookie to be one. */

@@ -60,8 +60,8 @@ static __always_inline struct facts *facts__get(__u64 cookie)
 }
 
 /*
- * Facts are too large for the stack where this is called from. The slot says so first: whoever has not seen that
- * has not seen the facts either.
+ * Facts are too large for the stack where this is called from. The slot counts them before the hash has them, so that
+ * nobody passes them by.
  */
 GLOBAL_FUNC int facts__spill(__u64 cookie)
 {
@@ -116,8 +116,7 @@ static __always_inline void facts__drop(__u64 cookie)
 	if (!f)
 		return;
 	if (f->cookie == cookie) {
-		/* without the alignment it would be byte by byte */
-		__builtin_memset(__builtin_assume_aligned(&f->created_ns, 8), 0,
+		__builtin_memset(&f->created_ns, 0,
 				 sizeof(*f) - offsetof(struct facts, created_ns));
 		barrier();
 		f->cookie = 0;

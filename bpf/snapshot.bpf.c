@@ -354,13 +354,14 @@ int process(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* Cookies, set by userspace before it reads. A run leaves those of sockets that were gone, and 0 for the others. */
+/* Which sockets to ask about, by cookie; and, in the same places, those that were gone. Userspace fills and clears them. */
 volatile __u64 sweep_cookies[SWEEP_MAX] = {};
+volatile __u64 sweep_gone[SWEEP_MAX] = {};
 
 /*
- * Drops the facts of a socket that was released and is no more, though no program saw it die: the last reference is
- * gone (sk_free), or another socket or none is at its address. Its memory is not
- * used for anything else before all that can still see it have let go (SLAB_TYPESAFE_BY_RCU).
+ * Drops the facts of a TCP socket that was released and is no more, though no program saw it die: no reference to it is left
+ * (sk_free), or its address is another socket's, or anything's. The cookie says so: it is read by probe, and no other socket
+ * ever has the same.
  */
 GLOBAL_FUNC int facts__sweep(__u64 cookie)
 {
@@ -384,8 +385,8 @@ int sweep(struct bpf_iter__task *ctx)
 	__u32 i;
 
 	for (i = 0; ctx->task && i < SWEEP_MAX; i++) {
-		if (!facts__sweep(sweep_cookies[i]))
-			sweep_cookies[i] = 0;
+		if (facts__sweep(sweep_cookies[i]))
+			sweep_gone[i] = sweep_cookies[i];
 	}
 	return 0;
 }

@@ -57,7 +57,8 @@ static __always_inline struct facts *sock__facts(struct sock *sk)
 /* The facts of the IP socket that the returning system call was made on, NULL where there is none. */
 static __always_inline struct facts *syscall__facts(struct sock **skp)
 {
-	struct sock *sk = file__sock_checked((struct file *)task__file(syscall__fd(bpf_get_current_task_btf())));
+	struct sock *sk = file__sock_checked(
+		(struct file *)task__file(syscall__fd(bpf_get_current_task_btf())));
 
 	*skp = sk;
 	return sock__facts(sk);

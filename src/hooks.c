@@ -57,7 +57,7 @@ const struct hook hooks[] = {
 	{ "process", "iter/task", HOOK_TASK, NEED_ALWAYS, false, 1300,
 	  "the executables of processes older than the start" },
 	{ "sweep", "iter/task:sweep", HOOK_TASK, NEED_TCP, false, 100,
-	  "the end of connections that died unseen" },
+	  "the end of TCP sockets that were released and died unseen" },
 	{ 0 },
 };
 

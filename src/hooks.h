@@ -13,7 +13,7 @@ enum hook_kind {
 	HOOK_BTF,     /* tp_btf */
 	HOOK_SYSCALL, /* a syscalls: tracepoint */
 	HOOK_ITERATOR,
-	HOOK_TASK, /* the iterator over one task: attached anew for each */
+	HOOK_TASK, /* the iterator over one task: socklife's own, or attached anew for another */
 	HOOK_RUN,  /* run once, attached nowhere */
 };
 

@@ -26,13 +26,15 @@
 #include "sock_table.h"
 #include "tracer.h"
 
-#define BATCH_MS  10            /* how long records gather while there is traffic */
-#define LINGER_NS 1000000000ull /* sockets of a command may outlive it so long */
-#define DRAIN_NS  2000000000ull /* for one look, while records come */
-#define SETTLE_MS 10
-#define SWEEP_NS  30000000000ull  /* how often sockets that died unseen are looked for */
-#define DYING_NS  120000000000ull /* tcp_orphan_retries and tcp_fin_timeout: most have died by then */
-#define STEP_NS   100000 /* smaller steps of the wall clock cannot be told from noise */
+#define BATCH_MS   10            /* how long records gather while there is traffic */
+#define LINGER_NS  1000000000ull /* sockets of a command may outlive it so long */
+#define DRAIN_NS   2000000000ull /* for one look, while records come */
+#define SETTLE_MS  10
+#define SWEEP_NS   30000000000ull /* how often sockets that died unseen are looked for */
+#define SWEEP_ROOM (4 * SWEEP_MAX)
+#define DYING_NS                                                                                   \
+	120000000000ull /* tcp_orphan_retries and tcp_fin_timeout: most have died by then */
+#define STEP_NS 100000  /* smaller steps of the wall clock cannot be told from noise */
 
 enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK, WATCH_CLOCK, WATCH_LOG, WATCH_QUIT };
 
@@ -51,7 +53,8 @@ struct live {
 	bool busy; /* the ring is polled by time, not by its descriptor */
 	bool ended;
 	bool resync;
-	uint64_t swept_ns;
+	uint64_t swept_ns, gone[SWEEP_ROOM];
+	size_t n_gone;        /* found by a sweep, not told yet */
 	pid_t child;          /* -1: reaped */
 	int status;           /* of the child */
 	uint64_t deadline_ns; /* 0: none */
@@ -383,7 +386,7 @@ static void drain_all(struct live *l)
 	while (l->busy && host__now() < limit);
 }
 
-static bool drain_for_resync(void *arg)
+static bool drain_whole(void *arg)
 {
 	struct live *l = arg;
 
@@ -394,15 +397,19 @@ static bool drain_for_resync(void *arg)
 /* A program is not run where it would interrupt itself, and the next one that would notice may have the same fate. */
 static void sweep(struct live *l)
 {
-	uint64_t gone[SWEEP_MAX], now = host__now();
-	size_t n, i;
+	uint64_t now = host__now();
+	size_t i;
 
-	if (now - l->swept_ns < SWEEP_NS)
+	if (!l->n_gone && now - l->swept_ns >= SWEEP_NS) {
+		l->swept_ns = now;
+		l->n_gone = tracer__sweep(l->tracer, now > DYING_NS ? now - DYING_NS : 0, l->gone,
+					  SWEEP_ROOM);
+	}
+	if (!l->n_gone || !drain_whole(l))
 		return;
-	l->swept_ns = now;
-	n = tracer__sweep(l->tracer, now - DYING_NS, gone, SWEEP_MAX);
-	for (i = 0; i < n; i++)
-		pipeline__missing(l->pipeline, gone[i], now);
+	for (i = 0; i < l->n_gone; i++)
+		pipeline__missing(l->pipeline, l->gone[i], now);
+	l->n_gone = 0;
 }
 
 static void housekeeping(struct live *l)
@@ -412,7 +419,7 @@ static void housekeeping(struct live *l)
 	drain_all(l);
 	tracer__losses(l->tracer, on_lost, l);
 	if (l->resync || tracer__accepted_unknown(l->tracer))
-		l->resync = !resync__run(l->tracer, l->pipeline, drain_for_resync, l);
+		l->resync = !resync__run(l->tracer, l->pipeline, drain_whole, l);
 	sweep(l);
 	pipeline__tick(l->pipeline, host__now(), host__gmtoff(l->options->utc));
 	live_metrics__beat(&l->metrics, l->log, l->journal, l->err);

@@ -381,10 +381,10 @@ static uint32_t add_hidden_netns(struct ports *p, const struct ev_sock *s)
 	return n;
 }
 
-/* Gives every socket the index of its namespace in the sorted list, and its numbers. */
-static void settle_netns(struct ports *p)
+/* Gives every socket the index of its namespace in the sorted list, and its numbers. 0, or -ENOMEM: there is none. */
+static int settle_netns(struct ports *p)
 {
-	uint32_t last = PORTS_NONE, found = 0;
+	uint32_t last = PORTS_NONE, found = UINT32_MAX;
 	size_t i;
 
 	for (i = 0; i < p->n_socks; i++) {
@@ -398,6 +398,8 @@ static void settle_netns(struct ports *p)
 		}
 		found = s->sock.netns;
 	}
+	if (!p->n_netns)
+		return -ENOMEM;
 	qsort(p->netns, p->n_netns, sizeof(*p->netns), netns__compare);
 	for (i = 0; i < p->n_socks; i++) {
 		struct ports_sock *s = &p->socks[i];
@@ -411,6 +413,7 @@ static void settle_netns(struct ports *p)
 		if (s->uses != PORTS_NONE && p->netns[last].process == PORTS_NONE)
 			p->netns[last].process = p->uses[s->uses].process;
 	}
+	return 0;
 }
 
 /* --- order --- */
@@ -594,7 +597,7 @@ static void settle_roles(struct ports *p)
 int ports__finish(struct ports *p)
 {
 	struct index x = { 0 };
-	int err = p->n_netns ? index__make(&x, p->n_socks + p->n_seen) : -ENOMEM;
+	int err = index__make(&x, p->n_socks + p->n_seen);
 
 	if (err)
 		return err;
@@ -607,8 +610,9 @@ int ports__finish(struct ports *p)
 	err = join_mptcp(p);
 	if (err)
 		return err;
-	settle_netns(p);
-	err = sort_socks(p);
+	err = settle_netns(p);
+	if (!err)
+		err = sort_socks(p);
 	if (err)
 		return err;
 	settle_roles(p);

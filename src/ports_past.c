@@ -8,7 +8,7 @@ static int finish(struct past_read *r, struct ports *p)
 {
 	int err = r->covered ? past__fill(r->past, p) : 0;
 
-	return err || !p->n_netns ? err : ports__finish(p);
+	return err || (!p->n_netns && !p->n_socks) ? err : ports__finish(p);
 }
 
 struct ports *ports_past__read(struct past_read *r, uint16_t port)

@@ -310,6 +310,7 @@ static const struct {
 	{ "bpf", { IS(0, BPF_MAP_UPDATE_ELEM) }, ASKS, 1 },
 	{ "bpf", { IS(0, BPF_MAP_DELETE_ELEM) }, ASKS, 1 },
 	{ "bpf", { IS(0, BPF_MAP_GET_NEXT_KEY) }, ASKS, 1 },
+	{ "bpf", { IS(0, BPF_MAP_LOOKUP_BATCH) }, ASKS, 1 },
 	{ "bpf", { IS(0, BPF_OBJ_GET_INFO_BY_FD) }, ASKS, 1 },
 	{ "bpf", { IS(0, BPF_LINK_CREATE) }, ASKS, 1 },
 	{ "bpf", { IS(0, BPF_ITER_CREATE) }, ASKS, 1 },

@@ -177,7 +177,7 @@ static int attach(struct tracer *t, int i)
 		break;
 	case HOOK_TASK:
 		t->links[i] = tracer__attach_task(prog, getpid());
-		if (hooks[i].need == NEED_TCP)
+		if (!strcmp(hooks[i].program, "sweep"))
 			t->sweeper = t->links[i];
 		break;
 	case HOOK_ITERATOR:
@@ -373,6 +373,7 @@ void tracer__stop(struct tracer *t)
 		bpf_link__destroy(t->links[i]);
 		t->links[i] = NULL;
 	}
+	t->sweeper = NULL;
 }
 
 void tracer__free(struct tracer *t)

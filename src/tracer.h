@@ -81,9 +81,10 @@ struct facts;
 bool tracer__facts(const struct tracer *t, uint64_t cookie, struct facts *facts);
 
 /*
- * Finds sockets that were let go of before `before_ns`, are no more, and were not seen to die: a program that would
- * have seen it was not run. They are forgotten; at most `room` cookies of them are in gone[]. Returns how many. Looks
- * at all that are in fixed slots, and at some of the others: a later call goes on with those.
+ * Finds TCP sockets that were let go of before `before_ns`, are no more, and were not seen to die: a program that would
+ * have seen it was not run. The programs forget them; gone[] gets their cookies. `room` is SWEEP_MAX at least. Returns how
+ * many. Looks at all that are in fixed slots, and at some of the others: a later call goes on with those. What is in the ring
+ * must be read before one is believed: a close that came in the last moment is there.
  */
 size_t tracer__sweep(struct tracer *t, uint64_t before_ns, uint64_t *gone, size_t room);
 

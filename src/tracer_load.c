@@ -58,22 +58,25 @@ struct half {
 	struct socklife_bpf *skel;
 	bool takes[HOOKS_MAX];
 	struct bpf_program **programs; /* the tracer's: those that it takes are filled in */
-	bool no_casts;
 	unsigned int verify_us;
 	struct tracer_error why;
 	int err;
 };
 
 /*
- * For bpf_rdonly_cast(), which may be missing, libbpf looks through the types of modules too: it then fails without
- * CAP_SYS_ADMIN, which listing them takes. It does so once an object, and does not fail where no module is known: so it is
- * made to look before it loads, for something that is nowhere.
+ * What the kernel's own types have not (bpf_rdonly_cast() before 6.2, MPTCP's), libbpf before 1.3 looks for in those of
+ * modules, and fails where it may not list them, which takes CAP_SYS_ADMIN (load_module_btfs). It looks once an object:
+ * so it is made to before it loads, for something that is nowhere.
  */
-static void look_for_modules(const struct half *h)
+static void give_up_modules(const struct half *h)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(h->skel->obj, "tcp_destroy_sock");
+	struct bpf_program *prog =
+		bpf_object__find_program_by_name(h->skel->obj, "tcp_destroy_sock");
+	__u32 id;
 
-	bpf_program__set_attach_target(prog, 0, "bpf_rdonly_cast");
+	if (!bpf_btf_get_next_id(0, &id) || errno != EPERM)
+		return;
+	bpf_program__set_attach_target(prog, 0, "socklife_is_nowhere");
 	complaint[0] = '\0';
 }
 
@@ -89,8 +92,7 @@ static void *load_half(void *arg)
 		h->programs[i] = bpf_object__find_program_by_name(h->skel->obj, hooks[i].program);
 		bpf_program__set_autoload(h->programs[i], true);
 	}
-	if (h->no_casts)
-		look_for_modules(h);
+	give_up_modules(h);
 	h->err = socklife_bpf__load(h->skel);
 	if (h->err)
 		WHY(&h->why, "the kernel refuses the programs: %s%s",
@@ -245,8 +247,7 @@ static void give_up_second(struct tracer *t, struct half *halves)
 
 int tracer__load(struct tracer *t, struct tracer_error *why)
 {
-	struct half halves[2] = { { .programs = t->programs, .no_casts = t->no_casts },
-				  { .programs = t->programs, .no_casts = t->no_casts } };
+	struct half halves[2] = { { .programs = t->programs }, { .programs = t->programs } };
 	const struct half *failed;
 
 	t->skel = open_empty();

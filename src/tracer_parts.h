@@ -25,7 +25,8 @@ struct tracer {
 	bool used[HOOKS_MAX];
 	bool no_casts; /* the kernel has no bpf_rdonly_cast() */
 	struct bpf_link *iterator, *options, *sweeper;
-	uint64_t spill_key; /* how far tracer__sweep() is in the hash */
+	bool in_spill; /* how far tracer__sweep() is in the hash: */
+	__u32 spill_at;
 	struct ring_buffer *ring;
 	const unsigned char *slots; /* the facts array, read-only */
 	int cgroup;

@@ -11,7 +11,8 @@
 #define CONSUME_MAX   50000        /* then signals and ticks have their turn */
 #define CONSUME_NS    200000000ull /* the same: a record can cost an answer of the kernel */
 #define SNAPSHOT_READ (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
-#define SPILL_LOOK    4096             /* of those in the hash, each a system call or two */
+#define SPILL_BATCH   1024         /* facts in the hash, a system call */
+#define SPILL_BATCHES 64           /* a sweep */
 #define FACTS_STRIDE  ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
 
 static int on_record(void *arg, void *data, size_t size)
@@ -266,60 +267,80 @@ struct sweep {
 	size_t found, room;
 };
 
-/* The kernel says which of them are gone. */
-static void sweep_run(struct sweep *s)
+/* The kernel says which of them are gone; none where it cannot be asked. */
+static void sweep_ask(struct sweep *s)
 {
-	volatile __u64 *cookies = s->t->skel->bss->sweep_cookies;
+	struct socklife_bpf__bss *bss = s->t->skel->bss;
 	int fd = bpf_iter_create(bpf_link__fd(s->t->sweeper));
 	char none;
 	size_t i;
 
+	for (i = 0; i < SWEEP_MAX; i++) {
+		bss->sweep_cookies[i] = i < s->n ? s->suspects[i] : 0;
+		bss->sweep_gone[i] = 0;
+	}
+	s->n = 0;
 	if (fd < 0)
 		return;
-	for (i = 0; i < SWEEP_MAX; i++)
-		cookies[i] = i < s->n ? s->suspects[i] : 0;
 	while (read(fd, &none, sizeof(none)) < 0 && (errno == EAGAIN || errno == EINTR))
 		;
 	close(fd);
-	for (i = 0; i < s->n; i++)
-		if (cookies[i] && s->found < s->room)
-			s->gone[s->found++] = cookies[i];
-	s->n = 0;
+	for (i = 0; i < SWEEP_MAX; i++)
+		if (bss->sweep_gone[i])
+			s->gone[s->found++] = bss->sweep_gone[i];
 }
 
-static void sweep_look(struct sweep *s, const struct facts *f)
+/* False: there is no room for what else may be found. */
+static bool sweep_look(struct sweep *s, const struct facts *f)
 {
 	uint64_t released = __atomic_load_n(&f->released_ns, __ATOMIC_RELAXED);
 
-	if (!(f->flags & FACT_RELEASED) || !released || released >= s->before_ns ||
-	    s->found + s->n == s->room)
-		return;
+	if (!released || released >= s->before_ns)
+		return true;
 	s->suspects[s->n++] = f->cookie;
 	if (s->n == SWEEP_MAX)
-		sweep_run(s);
+		sweep_ask(s);
+	return s->found + SWEEP_MAX <= s->room;
+}
+
+/* The next SPILL_BATCH or so that the hash has. False: there was no room. */
+static bool sweep_spilled(struct sweep *s)
+{
+	struct batch {
+		__u64 cookies[SPILL_BATCH];
+		struct facts facts[SPILL_BATCH];
+	} *b = malloc(sizeof(*b));
+	struct tracer *t = s->t;
+	__u32 n = SPILL_BATCH, i;
+	bool room = true;
+	int err;
+
+	if (!b)
+		return true;
+	err = bpf_map_lookup_batch(bpf_map__fd(t->skel->maps.spill),
+				   t->in_spill ? &t->spill_at : NULL, &t->spill_at, b->cookies,
+				   b->facts, &n, NULL);
+	t->in_spill = !err;
+	for (i = 0; (!err || errno == ENOENT) && i < n && room; i++)
+		room = sweep_look(s, &b->facts[i]);
+	free(b);
+	return room;
 }
 
 size_t tracer__sweep(struct tracer *t, uint64_t before_ns, uint64_t *gone, size_t room)
 {
 	struct sweep s = { .t = t, .before_ns = before_ns, .gone = gone, .room = room };
-	struct facts copy;
+	bool more = t->sweeper != NULL;
 	size_t i;
 
-	if (!t->sweeper)
-		return 0;
-	for (i = 0; i < FACTS_SLOTS; i++)
-		sweep_look(&s, (const void *)(t->slots + i * FACTS_STRIDE));
-	for (i = 0; i < SPILL_LOOK; i++) {
-		if (bpf_map__get_next_key(t->skel->maps.spill, t->spill_key ? &t->spill_key : NULL,
-					  &t->spill_key, sizeof(t->spill_key))) {
-			t->spill_key = 0;
+	for (i = 0; i < FACTS_SLOTS && more; i++)
+		more = sweep_look(&s, (const void *)(t->slots + i * FACTS_STRIDE));
+	for (i = 0; i < SPILL_BATCHES && more; i++) {
+		more = sweep_spilled(&s);
+		if (!t->in_spill)
 			break;
-		}
-		if (!bpf_map__lookup_elem(t->skel->maps.spill, &t->spill_key, sizeof(t->spill_key),
-					  &copy, sizeof(copy), 0))
-			sweep_look(&s, &copy);
 	}
 	if (s.n)
-		sweep_run(&s);
+		sweep_ask(&s);
 	return s.found;
 }

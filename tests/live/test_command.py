@@ -397,7 +397,7 @@ def test_stopped_consumer():
         facts = live.run_alone("tcp_local_close")
         names = ("client", "child", "listener")
         live.wait_for(lambda: all(tracer.has(type="close", sock=str(facts[n])) for n in names), "closes after it")
-        end = time.monotonic() + 15
+        end = time.monotonic() + 15 * live.SLOW
         while still_open(tracer) and time.monotonic() < end:
             time.sleep(0.1)
         check(not still_open(tracer), "sockets that are gone are still open: %r", list(still_open(tracer).items())[:3])

@@ -149,22 +149,20 @@ def test_died_unseen():
     """
     live.need("bpftool")
     at = live.run_alone("facts_layout")
-    with live.Tracer() as tracer, socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
-        child = listener.accept()[0]
-        with client, child:
-            cookies = [struct.unpack("=Q", s.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0] for s in (client, child)]
-            for kind, cookie, moved in (("connect", cookies[0], 256), ("accept", cookies[1], 0)):
-                wait_for(lambda: tracer.has(type=kind, sock=str(cookie)), kind)
-                number, key, value = facts_slot(tracer.process.pid, cookie)
-                equal(struct.unpack_from("=Q", value)[0], cookie, "cookie in the slot")
-                flags, address = (struct.unpack_from(form, value, at[name])[0]
-                                  for form, name in (("=I", "flags"), ("=Q", "sk")))
-                struct.pack_into("=I", value, at["flags"], flags | at["released"])
-                struct.pack_into("=Q", value, at["released_ns"], 1)
-                struct.pack_into("=Q", value, at["sk"], address + moved)
-                bpftool("map", "update", "id", number, "key", *key, "value", *("0x%02x" % byte for byte in value))
-            gone = wait_for(lambda: tracer.has(type="close", sock=str(cookies[0])), "close", 40)
-            check("ended" in gone["inferred"] and "reason" in gone["inferred"], "inferred: %s", gone["inferred"])
-            equal(gone["reason"], "unknown", "reason")
-            equal(tracer.has(type="close", sock=str(cookies[1])), None, "close of the one that is there")
+    with live.Tracer() as tracer, socket.create_server(("127.0.0.1", 0)) as listener, \
+            socket.create_connection(listener.getsockname()) as one, socket.create_connection(listener.getsockname()) as two:
+        cookies = [struct.unpack("=Q", s.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0] for s in (one, two)]
+        for cookie, moved in zip(cookies, (256, 0)):
+            wait_for(lambda: tracer.has(type="connect", sock=str(cookie)), "connect")
+            number, key, value = facts_slot(tracer.process.pid, cookie)
+            equal(struct.unpack_from("=Q", value)[0], cookie, "cookie in the slot")
+            flags, address = (struct.unpack_from(form, value, at[name])[0] for form, name in (("=I", "flags"), ("=Q", "sk")))
+            check(address, "the facts have no address")
+            struct.pack_into("=I", value, at["flags"], flags | at["released"])
+            struct.pack_into("=Q", value, at["released_ns"], 1)
+            struct.pack_into("=Q", value, at["sk"], address + moved)
+            bpftool("map", "update", "id", number, "key", *key, "value", *("0x%02x" % byte for byte in value))
+        gone = wait_for(lambda: tracer.has(type="close", sock=str(cookies[0])), "close", 40)
+        check("ended" in gone["inferred"] and "reason" in gone["inferred"], "inferred: %s", gone["inferred"])
+        equal(gone["reason"], "unknown", "reason")
+        equal(tracer.has(type="close", sock=str(cookies[1])), None, "close of the one that is there")

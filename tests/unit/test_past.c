@@ -587,6 +587,23 @@ struct element {
 	uint64_t id, value;
 };
 
+/* A log whose one socket is of no namespace. */
+static void test_no_namespace(void **state)
+{
+	(void)state;
+	segment(T0, "");
+	put("listen", T0 + 1,
+	    ",\"sock\":\"1\",\"proto\":\"tcp\",\"family\":\"ipv4\",\"laddr\":\"0.0.0.0\",\"lport\":80" OWNER
+	    ",\"state\":\"LISTEN\",\"backlog\":5");
+	put("stop", T0 + 100, "");
+	ask(T0 + 50);
+	assert_true(answer.covered);
+	assert_int_equal(ports->n_socks, 1);
+	assert_int_equal(ports->n_netns, 1);
+	assert_int_equal(ports->netns[0].sockets, 1);
+	forget();
+}
+
 static void test_idmap(void **state)
 {
 	struct element *e;
@@ -634,6 +651,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_reboot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_filters_of_recorder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_namespace, setup, teardown),
 		cmocka_unit_test(test_idmap),
 	};
 
