@@ -41,16 +41,26 @@ void netns_told__begin(struct netns_told *t)
 	t->n = 0;
 }
 
-static bool is_due(struct netns_told *t, uint64_t cookie, uint64_t now_ns)
+static size_t slot_of(const struct netns_told *t, uint64_t cookie)
 {
 	size_t i = (cookie * 0x9e3779b97f4a7c15ull >> 32) % SLOTS;
 
 	while (t->slots[i].cookie && t->slots[i].cookie != cookie)
 		i = (i + 1) % SLOTS;
+	return i;
+}
+
+static bool is_due(struct netns_told *t, uint64_t cookie, uint64_t now_ns)
+{
+	size_t i = slot_of(t, cookie);
+
 	if (t->slots[i].cookie && now_ns < t->slots[i].at_ns + TELL_AGAIN)
 		return false;
-	if (!t->slots[i].cookie && t->n == NAMESPACES_MAX)
-		return false;
+	/* most are of containers that are gone: those that are not are told again */
+	if (!t->slots[i].cookie && t->n == NAMESPACES_MAX) {
+		netns_told__begin(t);
+		i = slot_of(t, cookie);
+	}
 	t->n += !t->slots[i].cookie;
 	t->slots[i].cookie = cookie;
 	t->slots[i].at_ns = now_ns;

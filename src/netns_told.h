@@ -17,7 +17,7 @@ void netns_told__free(struct netns_told *t);
 void netns_told__begin(struct netns_told *t);
 /*
  * The settings of the socket's namespace where it is time to tell them: once a segment, and again after ten
- * minutes; of at most 1024 namespaces. NULL: not now, or the kernel does not say. Valid until the next call.
+ * minutes or 1024 other namespaces. NULL: not now, or the kernel does not say. Valid until the next call.
  */
 const struct netns_settings *netns_told__due(struct netns_told *t, const struct record *r);
 
