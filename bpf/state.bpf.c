@@ -95,8 +95,11 @@ static __always_inline void subflow__closed(const struct sock *sk, struct facts 
 		}
 		return;
 	}
+	/* counted at the connection's end already, which mptcp_disconnect() says before its subflows' */
+	if (f->flags & FACT_SAVED)
+		return;
 	subflow__save((__u64)sk, f);
-	if ((f->flags & FACT_SAVED) || !only)
+	if (!only)
 		return;
 	/* the MPTCP socket has its error only after its change to CLOSE (__mptcp_subflow_error_report) */
 	f->sk_err = -error;

@@ -22,7 +22,7 @@ from live import check, equal, netns
 
 HOW_MANY = os.environ.get("FAULTS", "25")
 AT_ONCE = 2
-HANGS = 20     # seconds, where it takes less than one
+HANGS = 20 * live.SLOW    # seconds, where it takes less than one
 EXITS = {0, 1, 3, 4, 5}
 EXITS_OF_COMMAND = {0, 1, 125, 126, 127}    # 1: before it knows that there is a command
 ERROR = {"open": "EMFILE", "openat": "EMFILE", "read": "EIO", "pread64": "EIO", "write": "ENOSPC", "mmap": "ENOMEM",
