@@ -252,7 +252,8 @@ def test_time_wait_pressure():
     check(80 <= seen <= count <= 85, "%d in TIME_WAIT, %d seen", count, seen)
     equal((evidence["limit"], evidence["percent"]), (100, seen), "limit")
     equal([(p["pid"], p["comm"]) for p in evidence["processes"]], [(facts["closer_pid"], "closer")], "who closes first")
-    check(seen <= evidence["processes"][0]["closed_first"] <= 85, "closed_first of %r", evidence)
+    # nor has every record been read that was written when the kernel is asked
+    check(80 <= evidence["processes"][0]["closed_first"] <= 85, "closed_first of %r", evidence)
     check("nsenter -t %d -n sysctl -w net.ipv4.tcp_max_tw_buckets=200" % facts["closer_pid"] in found["advice"],
           "advice: %r", found["advice"])
 
