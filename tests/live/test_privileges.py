@@ -232,7 +232,7 @@ def seen(inode, *there):
 @contextlib.contextmanager
 def nameless():
     """A process in a network namespace that has no name in /run/netns."""
-    process = subprocess.Popen(["unshare", "-n", "sh", "-c", "ip link set lo up && exec sleep 60"],
+    process = subprocess.Popen(["unshare", "-n", "sh", "-c", "ip link set lo up && exec sleep %d" % (60 * live.SLOW)],
                                preexec_fn=live.die_with_parent)
     try:
         wait_for(lambda: os.readlink("/proc/%d/exe" % process.pid).endswith("sleep"), "the namespace")
