@@ -26,11 +26,11 @@
 #include "sock_table.h"
 #include "tracer.h"
 
-#define BATCH_MS   10             /* how long records gather while there is traffic */
-#define LINGER_NS  1000000000ull  /* sockets of a command may outlive it so long */
-#define DRAIN_NS   2000000000ull  /* for one look, while records come */
-#define SWEEP_NS   30000000000ull /* how often sockets that died unseen are looked for */
-#define DYING_S    120            /* tcp_orphan_retries, tcp_fin_timeout: most have died by then */
+#define BATCH_MS   10              /* how long records gather while there is traffic */
+#define LINGER_NS  1000000000ull   /* sockets of a command may outlive it so long */
+#define DRAIN_NS   2000000000ull   /* for one look, while records come */
+#define SWEEP_NS   30000000000ull  /* how often sockets that died unseen are looked for */
+#define DYING_NS   120000000000ull /* tcp_orphan_retries, tcp_fin_timeout: most have died by then */
 #define SWEEP_ROOM (4 * SWEEP_MAX)
 #define SETTLE_MS  10
 #define STEP_NS    100000 /* smaller steps of the wall clock cannot be told from noise */
@@ -396,12 +396,12 @@ static bool drain_whole(void *arg)
 /* A program is not run where it would interrupt itself, and the next one that would notice may have the same fate. */
 static void sweep(struct live *l)
 {
-	const uint64_t now = host__now(), dying = DYING_S * 1000000000ull;
+	uint64_t now = host__now();
 	size_t i;
 
 	if (!l->n_gone && now - l->swept_ns >= SWEEP_NS) {
 		l->swept_ns = now;
-		l->n_gone = tracer__sweep(l->tracer, now > dying ? now - dying : 0, l->gone,
+		l->n_gone = tracer__sweep(l->tracer, now > DYING_NS ? now - DYING_NS : 0, l->gone,
 					  SWEEP_ROOM);
 	}
 	if (!l->n_gone || !drain_whole(l))

@@ -185,6 +185,7 @@ def test_states():
         run = play("remote_close", options=("--states",), lost=("missed",))
         if not run.of("lost"):
             break
+    check(not run.of("lost"), "lost three times: %r", run.of("lost"))
     seen = {}
     for sock, life in run.socks.items():
         seen[life[-1]["role"]] = [(r["old"], r["new"]) for r in life if r["type"] == "state"]

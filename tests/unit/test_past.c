@@ -581,12 +581,6 @@ static void test_hostile(void **state)
 	forget();
 }
 
-/* --- idmap --- */
-
-struct element {
-	uint64_t id, value;
-};
-
 /* A log whose one socket is of no namespace. */
 static void test_no_namespace(void **state)
 {
@@ -603,6 +597,12 @@ static void test_no_namespace(void **state)
 	assert_int_equal(ports->netns[0].sockets, 1);
 	forget();
 }
+
+/* --- idmap --- */
+
+struct element {
+	uint64_t id, value;
+};
 
 static void test_idmap(void **state)
 {
