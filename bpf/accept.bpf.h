@@ -40,7 +40,7 @@ GLOBAL_FUNC int accept__emit(__u64 addr, struct facts *f, struct accepted *a)
 	e->fd = a->fd;
 	e->error = a->error;
 	e->fd_limit = a->fd_limit;
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 	return 0;
 }
 

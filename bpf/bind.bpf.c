@@ -75,7 +75,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 	e->range_high = range >> 16;
 	e->pad = 0;
 	__builtin_memcpy(e->req_addr, want.laddr, ADDR_LEN);
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 }
 
 static __always_inline int bind__done(struct bpf_sock *ctx)
@@ -222,7 +222,7 @@ static __noinline void peer__emit(const struct sock *sk, struct facts *f, const 
 	e->port = want->rport;
 	__builtin_memcpy(e->addr, want->raddr, ADDR_LEN);
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 }
 
 /* Before anything is remembered or counted of a socket that the filters do not want. */

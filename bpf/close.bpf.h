@@ -38,7 +38,7 @@ static __always_inline void close__emit(const struct sock *sk, struct facts *f, 
 		e->base.sock.state = TCP_CLOSE;
 	e->last_state = f->last_state;
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 }
 
 /* A child that nobody accepted dies with its listener: that one's owner is taken for its own. */

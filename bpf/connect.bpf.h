@@ -56,7 +56,7 @@ GLOBAL_FUNC int connect__emit(__u64 addr, struct facts *f, int error, int how, _
 	e->syn_sent = e->base.sock.proto != IPPROTO_UDP && (f->flags & FACT_SYN_SENT) &&
 		      ((f->flags & FACT_ESTABLISHED) ||
 		       READ(struct tcp_sock, tp, snd_nxt) != READ(struct tcp_sock, tp, snd_una));
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 	return 0;
 }
 

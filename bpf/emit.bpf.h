@@ -8,6 +8,7 @@
 
 #include "compat.bpf.h"
 #include "facts.bpf.h"
+#include "ring.bpf.h"
 #include "mptcp.bpf.h"
 
 /*
@@ -377,7 +378,7 @@ static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, cons
 					 struct facts *f, const struct ev_actor *a,
 					 const bool direct)
 {
-	struct ev_base *b = bpf_ringbuf_reserve(&ring, size, 0);
+	struct ev_base *b = ring__reserve(size);
 
 	facts__set(f, FACT_EVENT);
 	if (!b) {
@@ -400,12 +401,6 @@ static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, cons
 	return b;
 }
 
-/* Flags 0: the kernel wakes the reader only when it has read all before this record. */
-static __always_inline void emit__end(void *record)
-{
-	bpf_ringbuf_submit(record, 0);
-}
-
 /* All subflows that an MPTCP socket has now. Userspace tells those that it knows from new ones. */
 GLOBAL_FUNC int subflows__emit(struct facts *f)
 {
@@ -426,7 +421,7 @@ GLOBAL_FUNC int subflows__emit(struct facts *f)
 	subflows__begin(&list, f->mptcp);
 	for (i = 0; i < SUBFLOWS; i++)
 		e->cookies[i] = subflow__cookie(subflows__next(&list));
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 	return 0;
 }
 

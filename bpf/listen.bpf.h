@@ -35,7 +35,7 @@ GLOBAL_FUNC int listen__emit(__u64 addr, struct facts *f, int error)
 	e->base.sock.options = sock__options(addr);
 	e->backlog = BPF_CORE_READ(sock__tcp(sk, f), sk_max_ack_backlog);
 	e->error = error;
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 	return 0;
 }
 

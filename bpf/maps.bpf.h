@@ -14,6 +14,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 #include "facts.h"
+#include "ring.h"
 #include "settings.h"
 
 #define AF_INET       2
@@ -38,15 +39,30 @@ extern volatile __u8 accepts_early;
 extern volatile __u8 accepts_unknown;
 /* UDP connect() calls in flight: while there are none, sys_exit_connect need not look for one. */
 extern volatile __s64 udp_connects;
+/* Of the ring. */
+extern volatile struct ring_positions ring_positions;
 /* While set, what socklife forks is followed: trace -- CMD. */
 extern volatile __u8 adopt_children;
 /* Processes in filter_pids while a tree is followed. */
 extern volatile __s64 tree_size;
 
+struct ring_chunk {
+	__u8 bytes[RING_CHUNK];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, RING_SIZE_DEFAULT / RING_CHUNK);
+	__type(key, __u32);
+	__type(value, struct ring_chunk);
+} ring __weak SEC(".maps");
+
+/* Wakes the reader: an array cannot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, RING_SIZE_DEFAULT);
-} ring __weak SEC(".maps");
+	__uint(max_entries, RING_CHUNK); /* a page: userspace sets it */
+} bell __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -14,6 +14,7 @@ volatile __s64 boottime_offset = 0;
 volatile __u8 accepts_early = 0;
 volatile __u8 accepts_unknown = 0;
 volatile __s64 udp_connects = 0;
+volatile struct ring_positions ring_positions = {};
 volatile __u8 adopt_children = 0;
 volatile __s64 tree_size = 0;
 
@@ -82,7 +83,7 @@ int sys_exit_socket(struct trace_event_raw_sys_exit *ctx)
 	if (actor.proc.tgid == self_tgid || !filter__no_ends(&actor.proc, &actor, netns))
 		return 0;
 	process__tell(&actor.proc);
-	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	e = ring__reserve(sizeof(*e));
 	if (!e) {
 		loss__count(LOST_RING);
 		return 0;
@@ -97,7 +98,7 @@ int sys_exit_socket(struct trace_event_raw_sys_exit *ctx)
 	e->netns = netns;
 	e->fd_limit = task__fd_limit();
 	e->error = ret;
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 	return 0;
 }
 

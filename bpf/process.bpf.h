@@ -163,7 +163,7 @@ GLOBAL_FUNC int process__fill(struct ev_process *e, __u64 addr, __u32 flags)
  */
 GLOBAL_FUNC int process__emit(__u64 task, __u32 flags)
 {
-	struct ev_process *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	struct ev_process *e = ring__reserve(sizeof(*e));
 	struct task_struct *current = bpf_get_current_task_btf();
 
 	if (!e)
@@ -174,7 +174,7 @@ GLOBAL_FUNC int process__emit(__u64 task, __u32 flags)
 	e->head.boot_ns = bpf_ktime_get_boot_ns();
 	if (process__fill(e, task, flags) && !(flags & PROCESS_ANCESTOR))
 		process__args(e, BPF_CORE_READ(current, mm));
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 	return 0;
 }
 

@@ -47,7 +47,7 @@ static __noinline void state__emit(const struct sock *sk, struct facts *f, __u8 
 	e->old_state = old;
 	e->new_state = new;
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 }
 
 /* The one subflow that its connection has. */

@@ -25,7 +25,7 @@ int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct 
 
 static __always_inline void tree__ended(void)
 {
-	struct ev_tree *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	struct ev_tree *e = ring__reserve(sizeof(*e));
 
 	if (!e) {
 		loss__count(LOST_RING);
@@ -35,7 +35,7 @@ static __always_inline void tree__ended(void)
 	e->head.size = sizeof(*e);
 	e->head.cpu = bpf_get_smp_processor_id();
 	e->head.boot_ns = bpf_ktime_get_boot_ns();
-	emit__end(e);
+	ring__submit(e, sizeof(*e));
 }
 
 /*

@@ -317,6 +317,7 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 		err = watch(l, c->screen->quit, WATCH_QUIT, 0);
 	if (!err)
 		err = watch(l, tracer__fd(l->tracer), WATCH_RING, EPOLLONESHOT);
+	l->busy = true; /* until the ring is asked to say more */
 	if (err) {
 		log__error("the pipeline cannot be made: %s", log__errno(err));
 		goto fail;
@@ -359,14 +360,14 @@ static void flush(struct live *l)
 
 /*
  * Reads all there is. While there is traffic the ring's descriptor is left alone and records gather
- * for BATCH_MS: a wakeup a batch, not a record. Re-arming looks again by itself (level triggered).
+ * for BATCH_MS: a wakeup a batch, not a record.
  */
 static void drain(struct live *l)
 {
 	int n = tracer__consume(l->tracer, on_event, l);
 	bool was_busy = l->busy;
 
-	l->busy = n > 0;
+	l->busy = n > 0 || !tracer__sleep(l->tracer);
 	if (was_busy && !l->busy)
 		arm_ring(l);
 	if (l->log)

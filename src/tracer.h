@@ -39,9 +39,11 @@ int tracer__start(struct tracer *t, struct tracer_error *why);
 void tracer__stop(struct tracer *t);
 void tracer__free(struct tracer *t);
 
-/* Readable when there is something to consume. */
+/* Readable when a record has come since tracer__sleep(). */
 int tracer__fd(const struct tracer *t);
-/* Calls `event` for each record in the ring, some 50 ms' worth at most. Returns how many. */
+/* False: the ring is not empty, and the descriptor stays silent. */
+bool tracer__sleep(struct tracer *t);
+/* Calls `event` for each record in the ring, a fifth of a second's worth at most. Returns how many. */
 typedef void tracer_event_fn(void *arg, const void *data, size_t size);
 int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg);
 

@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "facts.h"
+#include "ring_reader.h"
 #include "settings.h"
 #include "socklife.skel.h"
 #include "tracer.h"
@@ -27,13 +28,10 @@ struct tracer {
 	struct bpf_link *iterator, *options, *sweeper;
 	bool in_spill; /* how far tracer__sweep() is in the hash: */
 	__u32 spill_at;
-	struct ring_buffer *ring;
+	struct ring_reader ring;
+	struct ring_buffer *bell; /* wakes when the ring has a record */
 	const unsigned char *slots; /* the facts array, read-only */
 	int cgroup;
-	tracer_event_fn *event; /* of the running tracer__consume() */
-	void *event_arg;
-	int consumed; /* by it so far */
-	uint64_t consume_until_ns;
 	uint64_t losses[LOST_KERNEL_REASONS];
 	uint64_t last_losses_ns;
 };

@@ -15,14 +15,13 @@
 #define SPILL_BATCHES 64           /* a sweep */
 #define FACTS_STRIDE  ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
 
-static int on_record(void *arg, void *data, size_t size)
+/* All that it says is that it was rung. */
+static int on_bell(void *arg, void *data, size_t size)
 {
-	struct tracer *t = arg;
-
-	t->event(t->event_arg, data, size);
-	if (++t->consumed % 16)
-		return 0;
-	return t->consumed < CONSUME_MAX && host__now() < t->consume_until_ns ? 0 : -EAGAIN;
+	(void)arg;
+	(void)data;
+	(void)size;
+	return 0;
 }
 
 int tracer__open_ring(struct tracer *t)
@@ -31,30 +30,50 @@ int tracer__open_ring(struct tracer *t)
 			bpf_map__fd(t->skel->maps.slots), 0);
 	if (t->slots == MAP_FAILED)
 		return -errno;
-	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.ring), on_record, t, NULL);
-	return t->ring ? 0 : -errno;
+	t->ring.at = &t->skel->bss->ring_positions;
+	t->ring.size = t->config.ring_size;
+	t->ring.bytes = mmap(NULL, t->ring.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			     bpf_map__fd(t->skel->maps.ring), 0);
+	if (t->ring.bytes == MAP_FAILED)
+		return -errno;
+	t->bell = ring_buffer__new(bpf_map__fd(t->skel->maps.bell), on_bell, NULL, NULL);
+	return t->bell ? 0 : -errno;
 }
 
 void tracer__close_ring(struct tracer *t)
 {
-	ring_buffer__free(t->ring);
+	ring_buffer__free(t->bell);
+	if (t->ring.bytes && t->ring.bytes != MAP_FAILED)
+		munmap(t->ring.bytes, t->ring.size);
 	if (t->slots && t->slots != MAP_FAILED)
 		munmap((void *)t->slots, FACTS_SLOTS * FACTS_STRIDE);
 }
 
 int tracer__fd(const struct tracer *t)
 {
-	return ring_buffer__epoll_fd(t->ring);
+	return ring_buffer__epoll_fd(t->bell);
+}
+
+bool tracer__sleep(struct tracer *t)
+{
+	ring_buffer__consume(t->bell);
+	return ring_reader__sleep(&t->ring);
 }
 
 int tracer__consume(struct tracer *t, tracer_event_fn *event, void *arg)
 {
-	t->event = event;
-	t->event_arg = arg;
-	t->consumed = 0;
-	t->consume_until_ns = host__now() + CONSUME_NS;
-	ring_buffer__consume(t->ring);
-	return t->consumed;
+	uint64_t until_ns = host__now() + CONSUME_NS;
+	const void *record;
+	size_t size;
+	int n = 0;
+
+	while (n < CONSUME_MAX && (record = ring_reader__peek(&t->ring, &size))) {
+		event(arg, record, size);
+		ring_reader__pop(&t->ring);
+		if (++n % 16 == 0 && host__now() >= until_ns)
+			break;
+	}
+	return n;
 }
 
 /* Whole records go out of the buffer; the rest of a read moves to its front. */

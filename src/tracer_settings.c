@@ -49,7 +49,9 @@ void tracer__fill_settings(struct tracer *t)
 		s->n_cidrs[side] = f->n_cidrs[side];
 		memcpy(s->cidrs[side], f->cidrs[side], sizeof(s->cidrs[side]));
 	}
-	bpf_map__set_max_entries(t->skel->maps.ring, t->config.ring_size);
+	s->ring_size = t->config.ring_size;
+	bpf_map__set_max_entries(t->skel->maps.ring, s->ring_size / RING_CHUNK);
+	bpf_map__set_max_entries(t->skel->maps.bell, sysconf(_SC_PAGESIZE));
 }
 
 static int put_set(const struct bpf_map *map, const void *keys, size_t n, size_t size)

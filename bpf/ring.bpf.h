@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ring.bpf.h - room for a record in the ring, and that it is there (include/ring.h).
+ */
+#ifndef SOCKLIFE_RING_BPF_H
+#define SOCKLIFE_RING_BPF_H
+
+#include "facts.bpf.h"
+
+#define RING_TRIES 65536 /* against other CPUs that move `head`; each time it is moved, one of them has succeeded */
+#define RING_FULL  ((__u64)-1)
+
+/* Where the record goes when `head` is at `head`. */
+static __always_inline __u64 ring__start(__u64 head, __u64 room)
+{
+	return head % RING_CHUNK + room > RING_CHUNK ? (head | (RING_CHUNK - 1)) + 1 : head;
+}
+
+/* Tries to move `head`. False: it is not where it was. *had is where the room begins, RING_FULL where there is none. */
+static __always_inline bool ring__try(__u64 room, __u64 *had)
+{
+	__u64 head = ring_positions.head, end = ring__start(head, room) + room, limit;
+
+	if (end > ring_positions.limit) {
+		limit = ring_positions.tail + settings.ring_size;
+		if (end > limit) {
+			*had = RING_FULL;
+			return true;
+		}
+		ring_positions.limit = limit; /* an older one of another CPU does no harm */
+	}
+	*had = head;
+	return __sync_val_compare_and_swap(&ring_positions.head, head, end) == head;
+}
+
+struct ring_taking {
+	__u64 room;
+	__u64 had;
+};
+
+static long ring__try_again(__u32 index, void *arg)
+{
+	struct ring_taking *t = arg;
+
+	if (ring__try(t->room, &t->had))
+		return 1;
+	t->had = RING_FULL;
+	return 0;
+}
+
+GLOBAL_FUNC __u64 ring__contend(__u64 room)
+{
+	struct ring_taking t = { .room = room, .had = RING_FULL };
+
+	bpf_loop(RING_TRIES, ring__try_again, &t, 0);
+	return t.had;
+}
+
+/* The place of `position`, with room for `room` bytes: NULL cannot be, which the verifier does not know. */
+static __always_inline void *ring__at(__u64 position, __u64 room)
+{
+	__u32 index = position / RING_CHUNK & (settings.ring_size / RING_CHUNK - 1);
+	__u32 offset = position & (RING_CHUNK - RING_WORD);
+	struct ring_chunk *chunk = bpf_map_lookup_elem(&ring, &index);
+
+	return chunk && offset <= RING_CHUNK - room ? chunk->bytes + offset : NULL;
+}
+
+/* Room for a record; what is in it is to be written whole. NULL: the ring is full. */
+static __always_inline void *ring__reserve(__u32 size)
+{
+	const __u64 room = RING_ROOM(size);
+	__u64 had, start, *word;
+
+	if (!ring__try(room, &had))
+		had = ring__contend(room);
+	if (had == RING_FULL)
+		return NULL;
+	start = ring__start(had, room);
+	if (start != had) {
+		word = ring__at(had, RING_WORD);
+		if (word)
+			*(volatile __u64 *)word = RING_SKIP;
+	}
+	word = ring__at(start, room);
+	return word ? word + 1 : NULL;
+}
+
+GLOBAL_FUNC int ring__wake(void)
+{
+	__u64 nothing = 0;
+
+	if (__sync_lock_test_and_set(&ring_positions.waits, 0))
+		bpf_ringbuf_output(&bell, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/* The record is whole. An exchange, not a store: `waits` is to be looked at after it, and the record to be seen before. */
+static __always_inline void ring__submit(void *record, __u32 size)
+{
+	__sync_lock_test_and_set((__u64 *)record - 1, size);
+	if (ring_positions.waits)
+		ring__wake();
+}
+
+#endif
