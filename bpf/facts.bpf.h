@@ -8,6 +8,20 @@
 #include "compat.bpf.h"
 
 /*
+ * A key of four bytes that is written as eight: the verifier takes what an earlier use left in a word of the stack that is
+ * written in part for something to compare, and goes down more paths.
+ */
+union key {
+	__u64 whole;
+	__u32 index;
+};
+
+#define KEY(value)                                                                                 \
+	{                                                                                          \
+		.whole = (value)                                                                   \
+	}
+
+/*
  * Global functions (not static) are verified once a program, not once a path to them: for what is long, or called from
  * several places. They take memory and plain numbers and return a number; each loads with the programs that call it.
  */
@@ -48,7 +62,7 @@ static __always_inline void facts__clear(struct facts *f, __u32 flags)
 /* NULL where there are none: a kernel socket, or one that was there before and has done nothing yet. */
 static __always_inline struct facts *facts__get(__u64 cookie)
 {
-	__u32 slot = cookie & (FACTS_SLOTS - 1);
+	union key slot = KEY(cookie & (FACTS_SLOTS - 1));
 	struct facts *f;
 
 	if (!cookie)
@@ -65,7 +79,7 @@ static __always_inline struct facts *facts__get(__u64 cookie)
  */
 GLOBAL_FUNC int facts__spill(__u64 cookie)
 {
-	__u32 slot = cookie & (FACTS_SLOTS - 1);
+	union key slot = KEY(cookie & (FACTS_SLOTS - 1));
 	struct facts *f = bpf_map_lookup_elem(&slots, &slot);
 
 	_Static_assert(sizeof(*f) <= sizeof(zeroes), "as many zeroes as facts have bytes");
@@ -88,7 +102,7 @@ GLOBAL_FUNC int facts__spill(__u64 cookie)
  */
 static __always_inline struct facts *facts__make(__u64 cookie)
 {
-	__u32 slot = cookie & (FACTS_SLOTS - 1);
+	union key slot = KEY(cookie & (FACTS_SLOTS - 1));
 	struct facts *f = facts__get(cookie);
 	__u64 holder;
 
@@ -110,7 +124,7 @@ static __always_inline struct facts *facts__make(__u64 cookie)
 /* The cookie goes last: another CPU may take the slot at once. */
 static __always_inline void facts__drop(__u64 cookie)
 {
-	__u32 slot = cookie & (FACTS_SLOTS - 1);
+	union key slot = KEY(cookie & (FACTS_SLOTS - 1));
 	struct facts *f = bpf_map_lookup_elem(&slots, &slot);
 
 	if (!f)

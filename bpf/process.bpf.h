@@ -207,19 +207,18 @@ GLOBAL_FUNC int process__tell_first(struct ev_owner *o)
 {
 	const struct task_struct *leader;
 	struct told *t, now;
-	__u32 slot, tgid;
+	__u32 slot;
 	__u64 task;
 	int i;
 
 	if (!o)
 		return 0;
-	tgid = o->tgid;
-	if (tgid == self_tgid)
-		return 0;
 	now.start_ns = o->start_ns;
 	now.exec = o->exec;
-	now.tgid = tgid;
-	t = bpf_map_lookup_elem(&told, &tgid);
+	now.tgid = o->tgid;
+	if (now.tgid == self_tgid)
+		return 0;
+	t = bpf_map_lookup_elem(&told, &now.tgid);
 	if (!told__is(t, o->start_ns, o->exec) || !t->tgid) {
 		task = bpf_get_current_task();
 		leader = BPF_CORE_READ((const struct task_struct *)task, group_leader);
@@ -231,9 +230,9 @@ GLOBAL_FUNC int process__tell_first(struct ev_owner *o)
 		}
 		if (process__emit(task, 0))
 			return 0;
-		bpf_map_update_elem(&told, &tgid, &now, BPF_ANY);
+		bpf_map_update_elem(&told, &now.tgid, &now, BPF_ANY);
 	}
-	slot = tgid & (TOLD_SLOTS - 1);
+	slot = now.tgid & (TOLD_SLOTS - 1);
 	bpf_map_update_elem(&told_now, &slot, &now, BPF_ANY);
 	return 0;
 }

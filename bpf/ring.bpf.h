@@ -7,7 +7,8 @@
 
 #include "facts.bpf.h"
 
-#define RING_TRIES 65536 /* against other CPUs that move `head`; each time it is moved, one of them has succeeded */
+/* Against other CPUs: each time that `head` has been moved meanwhile, one of them has succeeded. */
+#define RING_TRIES 65536
 #define RING_FULL  ((__u64)-1)
 
 /* Where the record goes when `head` is at `head`. */
@@ -48,41 +49,43 @@ static long ring__try_again(__u32 index, void *arg)
 	return 0;
 }
 
-GLOBAL_FUNC __u64 ring__contend(__u64 room)
-{
-	struct ring_taking t = { .room = room, .had = RING_FULL };
-
-	bpf_loop(RING_TRIES, ring__try_again, &t, 0);
-	return t.had;
-}
-
 /* The place of `position`, with room for `room` bytes: NULL cannot be, which the verifier does not know. */
 static __always_inline void *ring__at(__u64 position, __u64 room)
 {
-	__u32 index = position / RING_CHUNK & (settings.ring_size / RING_CHUNK - 1);
-	__u32 offset = position & (RING_CHUNK - RING_WORD);
-	struct ring_chunk *chunk = bpf_map_lookup_elem(&ring, &index);
+	const __u32 offset = position & (RING_CHUNK - RING_WORD);
+	union key key = KEY(position / RING_CHUNK & (settings.ring_size / RING_CHUNK - 1));
+	struct ring_chunk *chunk = bpf_map_lookup_elem(&ring, &key);
 
 	return chunk && offset <= RING_CHUNK - room ? chunk->bytes + offset : NULL;
+}
+
+/* Where the room for a record begins, which is the caller's from now on; RING_FULL where there is none. */
+GLOBAL_FUNC __u64 ring__take(__u64 room)
+{
+	struct ring_taking t = { .room = room };
+	__u64 start, *word;
+
+	if (!ring__try(room, &t.had))
+		bpf_loop(RING_TRIES, ring__try_again, &t, 0);
+	if (t.had == RING_FULL)
+		return RING_FULL;
+	start = ring__start(t.had, room);
+	if (start != t.had) {
+		word = ring__at(t.had, RING_WORD);
+		if (word)
+			*(volatile __u64 *)word = RING_SKIP;
+	}
+	return start;
 }
 
 /* Room for a record; what is in it is to be written whole. NULL: the ring is full. */
 static __always_inline void *ring__reserve(__u32 size)
 {
-	const __u64 room = RING_ROOM(size);
-	__u64 had, start, *word;
+	__u64 start = ring__take(RING_ROOM(size)), *word;
 
-	if (!ring__try(room, &had))
-		had = ring__contend(room);
-	if (had == RING_FULL)
+	if (start == RING_FULL)
 		return NULL;
-	start = ring__start(had, room);
-	if (start != had) {
-		word = ring__at(had, RING_WORD);
-		if (word)
-			*(volatile __u64 *)word = RING_SKIP;
-	}
-	word = ring__at(start, room);
+	word = ring__at(start, RING_ROOM(size));
 	return word ? word + 1 : NULL;
 }
 
@@ -95,10 +98,21 @@ GLOBAL_FUNC int ring__wake(void)
 	return 0;
 }
 
-/* The record is whole. An exchange, not a store: `waits` is to be looked at after it, and the record to be seen before. */
+/*
+ * The record is whole. Everything written before is to be seen before its word: x86 keeps the order of stores; elsewhere an exchange
+ * does, where a store with release came to BPF in 6.15. Nothing need come between the word and the look at `waits`:
+ * the move of `head`, which the reader looks at after it has set that, was a full barrier.
+ */
 static __always_inline void ring__submit(void *record, __u32 size)
 {
-	__sync_lock_test_and_set((__u64 *)record - 1, size);
+	__u64 *word = (__u64 *)record - 1;
+
+#if defined(__TARGET_ARCH_x86)
+	barrier();
+	*(volatile __u64 *)word = size;
+#else
+	__sync_lock_test_and_set(word, size);
+#endif
 	if (ring_positions.waits)
 		ring__wake();
 }

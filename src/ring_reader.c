@@ -8,10 +8,17 @@ static uint64_t *word_at_tail(const struct ring_reader *r)
 	return (uint64_t *)(r->bytes + (r->at->tail & (r->size - 1)));
 }
 
-/* To the end of the chunk: what a record can have at most, whatever its word says. */
 static size_t rest_of_chunk(const struct ring_reader *r)
 {
 	return RING_CHUNK - r->at->tail % RING_CHUNK;
+}
+
+/* No record is longer than the rest of its chunk, whatever its word says. */
+static size_t size_of(const struct ring_reader *r, uint64_t word)
+{
+	size_t most = rest_of_chunk(r) - RING_WORD;
+
+	return word < most ? word : most;
 }
 
 /* Zero before it is free: who reserves it looks at `tail` first. */
@@ -23,16 +30,16 @@ static void give_back(struct ring_reader *r, size_t written, size_t room)
 
 const void *ring_reader__peek(struct ring_reader *r, size_t *size)
 {
-	uint64_t *word, n;
+	uint64_t *at, word;
 
 	while (__atomic_load_n(&r->at->head, __ATOMIC_ACQUIRE) != r->at->tail) {
-		word = word_at_tail(r);
-		n = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-		if (!n)
+		at = word_at_tail(r);
+		word = __atomic_load_n(at, __ATOMIC_ACQUIRE);
+		if (!word)
 			return NULL;
-		if (n != RING_SKIP) {
-			*size = n <= rest_of_chunk(r) - RING_WORD ? n : rest_of_chunk(r) - RING_WORD;
-			return word + 1;
+		if (word != RING_SKIP) {
+			*size = size_of(r, word);
+			return at + 1;
 		}
 		give_back(r, RING_WORD, rest_of_chunk(r));
 	}
@@ -41,8 +48,7 @@ const void *ring_reader__peek(struct ring_reader *r, size_t *size)
 
 void ring_reader__pop(struct ring_reader *r)
 {
-	uint64_t n = *word_at_tail(r);
-	size_t room = n < rest_of_chunk(r) ? RING_ROOM(n) : rest_of_chunk(r);
+	size_t room = RING_ROOM(size_of(r, *word_at_tail(r)));
 
 	give_back(r, room, room);
 }

@@ -29,7 +29,7 @@ struct tracer {
 	bool in_spill; /* how far tracer__sweep() is in the hash: */
 	__u32 spill_at;
 	struct ring_reader ring;
-	struct ring_buffer *bell; /* wakes when the ring has a record */
+	struct ring_buffer *bell;   /* wakes when the ring has a record */
 	const unsigned char *slots; /* the facts array, read-only */
 	int cgroup;
 	uint64_t losses[LOST_KERNEL_REASONS];
