@@ -54,7 +54,7 @@ UNIT_TESTS := $(filter tests/unit/test_%,$(UNIT_SRCS:.c=))
 UNIT_COMMON := $(filter-out tests/unit/test_%,$(UNIT_SRCS:.c=))
 TRIGGERS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/triggers/*.c)))
 FUZZERS := $(patsubst %.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-BENCHES := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
+BENCHES := $(patsubst %.c,$(B)/%,$(sort $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))))
 MANPAGES := $(wildcard man/*.[1-8])
 FORMATTED := $(wildcard bpf/*.[ch] src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
 
@@ -143,6 +143,13 @@ $(TRIGGERS) $(BENCHES): $(B)/%: %.c $(B)/flags
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread $(CFLAGS) -MMD -MP -MF $@.d \
 		-o $@ $< $(LDFLAGS)
 
+$(B)/tests/bench/hooks: LDFLAGS += -lbpf
+
+$(B)/tests/bench/%.bpf.o: tests/bench/%.bpf.c $(B)/flags
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MF $@.d -c $< -o $@
+
 -include $(shell find $(B) -path $(B)/deb -prune -o -name '*.d' -print 2>/dev/null)
 
 # --- tests --------------------------------------------------------------------------------------
@@ -189,7 +196,7 @@ fuzz-coverage:
 	$(Q)$(MAKE) B=$(B)/coverage SANITIZE='-O1 -fprofile-instr-generate -fcoverage-mapping' fuzz-build
 	$(Q)tests/fuzz/coverage $(B)/coverage/fuzz
 
-bench: socklife $(BENCHES)
+bench: socklife $(BENCHES) $(B)/tests/bench/hooks.bpf.o
 	$(Q)tests/bench/overhead
 	$(Q)tests/bench/limits
 

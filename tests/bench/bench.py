@@ -16,6 +16,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONNLOAD = os.path.join(TOP, "build/tests/bench/connload")
+HOOKS = os.path.join(TOP, "build/tests/bench/hooks")
 GETPPID = os.path.join(TOP, "build/tests/bench/getppid")
 SOCKLIFE = os.environ.get("SOCKLIFE", os.path.join(TOP, "socklife"))
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
