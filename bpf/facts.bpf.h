@@ -16,6 +16,9 @@ union key {
 	__u32 index;
 };
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the index is to be the lower half"
+#endif
 #define KEY(value)                                                                                 \
 	{                                                                                          \
 		.whole = (value)                                                                   \

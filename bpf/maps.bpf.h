@@ -61,7 +61,7 @@ struct {
 /* Wakes the reader: an array cannot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, RING_CHUNK); /* a page: userspace sets it */
+	__uint(max_entries, 4096); /* a page: userspace says how large one is */
 } bell __weak SEC(".maps");
 
 struct {

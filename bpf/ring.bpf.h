@@ -17,7 +17,7 @@ static __always_inline __u64 ring__start(__u64 head, __u64 room)
 	return head % RING_CHUNK + room > RING_CHUNK ? (head | (RING_CHUNK - 1)) + 1 : head;
 }
 
-/* Tries to move `head`. False: it is not where it was. *had is where the room begins, RING_FULL where there is none. */
+/* Tries to move `head`. False: another was faster. *had is where it was, RING_FULL where there is no room. */
 static __always_inline bool ring__try(__u64 room, __u64 *had)
 {
 	__u64 head = ring_positions.head, end = ring__start(head, room) + room, limit;
@@ -43,6 +43,7 @@ static long ring__try_again(__u32 index, void *arg)
 {
 	struct ring_taking *t = arg;
 
+	(void)index;
 	if (ring__try(t->room, &t->had))
 		return 1;
 	t->had = RING_FULL;
@@ -78,6 +79,9 @@ GLOBAL_FUNC __u64 ring__take(__u64 room)
 	return start;
 }
 
+_Static_assert(RING_ROOM(sizeof(struct ev_process)) <= RING_CHUNK,
+	       "the largest record fits a chunk");
+
 /* Room for a record; what is in it is to be written whole. NULL: the ring is full. */
 static __always_inline void *ring__reserve(__u32 size)
 {
@@ -93,8 +97,9 @@ GLOBAL_FUNC int ring__wake(void)
 {
 	__u64 nothing = 0;
 
-	if (__sync_lock_test_and_set(&ring_positions.waits, 0))
-		bpf_ringbuf_output(&bell, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
+	if (__sync_lock_test_and_set(&ring_positions.waits, 0) &&
+	    bpf_ringbuf_output(&bell, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP))
+		ring_positions.waits = 1; /* for the next one to try */
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /*
  * ring.h - the ring buffer between the eBPF programs and userspace: an array that both have mapped, and where each is in it.
  *
- * BPF_MAP_TYPE_RINGBUF does the same with two calls into the kernel and a lock a record, some 100 ns; this one takes 25. Positions are
+ * BPF_MAP_TYPE_RINGBUF does the same with two calls into the kernel and a lock a record (docs/performance.md). Positions are
  * bytes since the beginning and never wrap; a position modulo the ring's size is a place in it. A free place is all zero.
  *
  * A producer moves `head` over the room that it needs, which makes that its own, writes the record behind a word of eight bytes, and then
@@ -33,6 +33,6 @@ struct ring_positions {
 	__u64	pad_between[13];
 	__u64	tail;
 	__u64	pad_after[15];
-};
+} __attribute__((aligned(128)));
 
 #endif

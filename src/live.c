@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@
 #define DYING_NS   120000000000ull /* tcp_orphan_retries, tcp_fin_timeout: most have died by then */
 #define SWEEP_ROOM (4 * SWEEP_MAX)
 #define SETTLE_MS  10
+#define LAST_MS    2000   /* for a record that is being written when all hooks are gone */
 #define STEP_NS    100000 /* smaller steps of the wall clock cannot be told from noise */
 
 enum { WATCH_RING, WATCH_SIGNAL, WATCH_TICK, WATCH_CLOCK, WATCH_LOG, WATCH_QUIT };
@@ -72,7 +74,7 @@ static void on_event(void *arg, const void *data, size_t size)
 	pipeline__event(l->pipeline, data, size);
 }
 
-static void drain(struct live *l);
+static int drain(struct live *l);
 
 /* Found after the hooks were attached, but of the time before: what they saw comes after it. */
 static void on_existing(void *arg, const void *data, size_t size)
@@ -360,9 +362,9 @@ static void flush(struct live *l)
 
 /*
  * Reads all there is. While there is traffic the ring's descriptor is left alone and records gather
- * for BATCH_MS: a wakeup a batch, not a record.
+ * for BATCH_MS: a wakeup a batch, not a record. Returns how many records there were.
  */
-static void drain(struct live *l)
+static int drain(struct live *l)
 {
 	int n = tracer__consume(l->tracer, on_event, l);
 	bool was_busy = l->busy;
@@ -374,6 +376,13 @@ static void drain(struct live *l)
 		live_log__publish(l->log);
 	if (pipeline__full(l->pipeline))
 		l->ended = true;
+	return n;
+}
+
+/* The oldest record in the ring is not whole yet: the program that writes it may have been preempted. */
+static void being_written(void)
+{
+	poll(NULL, 0, 1);
 }
 
 /* What is in the ring; not what a busy host goes on to put in for ever. */
@@ -381,9 +390,10 @@ static void drain_all(struct live *l)
 {
 	uint64_t limit = host__now() + DRAIN_NS;
 
-	do
-		drain(l);
-	while (l->busy && host__now() < limit);
+	do {
+		if (!drain(l) && l->busy)
+			being_written();
+	} while (l->busy && host__now() < limit);
 }
 
 static bool drain_whole(void *arg)
@@ -597,16 +607,30 @@ static void report_losses(const struct live *l)
 
 /*
  * All that is in the ring, however long that takes: with the hooks gone it has an end. Answers of the
- * kernel can make a record slow; a second signal ends it.
+ * kernel can make a record slow; a second signal ends it. A program that is in the middle of a record may be so for a
+ * while, but not for LAST_MS: then it is lost, and how many came after it nobody can say.
  */
 static void drain_last(struct live *l)
 {
+	struct lost lost = { .reason = LOST_RECORD, .count = 1, .from_ns = host__now() };
+	int waited = 0; /* ms since the last record */
+
 	tracer__stop(l->tracer);
 	do {
-		drain(l);
+		if (drain(l)) {
+			waited = 0;
+			lost.from_ns = host__now();
+		} else if (l->busy) {
+			being_written();
+			waited++;
+		}
 		while (l->log && live_log__wait(l->log))
 			;
-	} while (l->busy && !l->err && !pipeline__full(l->pipeline));
+	} while (l->busy && waited < LAST_MS && !l->err && !pipeline__full(l->pipeline));
+	if (waited < LAST_MS)
+		return;
+	lost.to_ns = host__now();
+	pipeline__lost(l->pipeline, &lost);
 }
 
 static int finish(struct live *l)

@@ -89,7 +89,7 @@ struct options {
 	const char *capture;
 	uint64_t timeout_ns; /* 0: none */
 	uint64_t count;      /* records of events; 0: no limit */
-	size_t ring_size;    /* bytes, a power of two, at least a page */
+	size_t ring_size;    /* bytes, a power of two, at least 4096 */
 	size_t table_size;   /* sockets */
 	const char *user;    /* --user NAME: run CMD as */
 	const char *key;     /* --key FILE */

@@ -30,20 +30,15 @@ static void give_back(struct ring_reader *r, size_t written, size_t room)
 
 const void *ring_reader__peek(struct ring_reader *r, size_t *size)
 {
-	uint64_t *at, word;
+	uint64_t *at = word_at_tail(r), word = __atomic_load_n(at, __ATOMIC_ACQUIRE);
 
-	while (__atomic_load_n(&r->at->head, __ATOMIC_ACQUIRE) != r->at->tail) {
+	if (word == RING_SKIP) {
+		give_back(r, RING_WORD, rest_of_chunk(r));
 		at = word_at_tail(r);
 		word = __atomic_load_n(at, __ATOMIC_ACQUIRE);
-		if (!word)
-			return NULL;
-		if (word != RING_SKIP) {
-			*size = size_of(r, word);
-			return at + 1;
-		}
-		give_back(r, RING_WORD, rest_of_chunk(r));
 	}
-	return NULL;
+	*size = size_of(r, word);
+	return word ? at + 1 : NULL;
 }
 
 void ring_reader__pop(struct ring_reader *r)
@@ -53,10 +48,17 @@ void ring_reader__pop(struct ring_reader *r)
 	give_back(r, room, room);
 }
 
+static bool is_empty(const struct ring_reader *r)
+{
+	return __atomic_load_n(&r->at->head, __ATOMIC_SEQ_CST) == r->at->tail;
+}
+
 bool ring_reader__sleep(struct ring_reader *r)
 {
+	if (!is_empty(r))
+		return false;
 	__atomic_store_n(&r->at->waits, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&r->at->head, __ATOMIC_SEQ_CST) == r->at->tail)
+	if (is_empty(r))
 		return true;
 	__atomic_store_n(&r->at->waits, 0, __ATOMIC_RELAXED);
 	return false;

@@ -15,7 +15,7 @@ struct ring_reader {
 
 /*
  * The oldest record, `*size` bytes that stay until ring_reader__pop(). NULL where there is none, or the oldest is still being
- * written.
+ * written: both look alike, and `head`, which each producer moves, is left alone.
  */
 const void *ring_reader__peek(struct ring_reader *r, size_t *size);
 /* Gives its place back. Only after a peek that found one. */
