@@ -39,7 +39,7 @@ enum lost_reason {
 	LOST_MISSED,	/* state changes while another was being looked at on the same CPU */
 	LOST_KERNEL_REASONS,
 	LOST_TABLE = LOST_KERNEL_REASONS, /* the socket table was full: the oldest went */
-	LOST_RECORD,	/* a record from the ring or a capture that cannot be right */
+	LOST_RECORD,	/* a record from the ring or a capture that cannot be right, or was never whole */
 	LOST_QUEUE,	/* audit log: the queue to its writer was full */
 	LOST_DISK,	/* audit log: records that could not be written */
 	LOST_CRASH,	/* audit log: whatever happened since the last record of a recorder that did not end well */

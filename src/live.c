@@ -696,6 +696,9 @@ int live__run(struct live *l)
 	}
 	live_metrics__start(&l->metrics, o);
 	l->watchdog = watchdog__wanted(host__now());
+	/* what came meanwhile is not to wait for BATCH_MS */
+	drain(l);
+	flush(l);
 	while (!code && !l->ended)
 		step(l);
 	if (code) {
