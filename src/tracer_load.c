@@ -269,7 +269,11 @@ int tracer__load(struct tracer *t, struct tracer_error *why)
 	failed = halves[0].err ? &halves[0] : &halves[1];
 	if (failed->err)
 		*why = failed->why;
-	return failed->err;
+	if (failed->err || (t->skel->bss && t->skel->data))
+		return failed->err;
+	/* libbpf takes a kernel that has no memory for its question for one that cannot map them, and goes on */
+	WHY(why, "the programs' variables cannot be mapped: %s", log__errno(-ENOMEM));
+	return -ENOMEM;
 }
 
 struct bpf_program *tracer__program(const struct tracer *t, const char *name)

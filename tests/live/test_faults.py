@@ -26,13 +26,14 @@ HANGS = 20 * live.SLOW    # seconds, where it takes less than one
 EXITS = {0, 1, 3, 4, 5}
 EXITS_OF_COMMAND = {0, 1, 125, 126, 127}    # 1: before it knows that there is a command
 ERROR = {"open": "EMFILE", "openat": "EMFILE", "read": "EIO", "pread64": "EIO", "write": "ENOSPC", "mmap": "ENOMEM",
-         "munmap": "ENOMEM", "mprotect": "ENOMEM", "mremap": "ENOMEM", "brk": None, "getpid": None, "gettid": None, "getuid": None, "geteuid": None, "getrandom": None, "clone": "EAGAIN", "socket": "EMFILE", "bpf": "ENOMEM",
+         "munmap": None, "mprotect": "ENOMEM", "mremap": "ENOMEM", "brk": None, "getpid": None, "gettid": None, "getuid": None, "geteuid": None, "getrandom": None, "clone": "EAGAIN", "socket": "EMFILE", "bpf": "ENOMEM",
          "perf_event_open": "EMFILE", "epoll_create1": "EMFILE", "signalfd4": "EMFILE", "timerfd_create": "EMFILE",
          "seccomp": "ENOMEM", "futex": None, "exit": None, "exit_group": None, "rt_sigreturn": None, "execve": None,
          "clone3": "ENOSYS", "rseq": None, "set_robust_list": None, "restart_syscall": None, "vfork": None,
          "close": None}
 # Not: what cannot fail, or of which strace makes what the kernel does not (brk() returns no error); close() that fails
-# has closed all the same; and at getrandom() json-c says a line of its own.
+# has closed all the same; at getrandom() json-c says a line of its own; and where munmap() of a thread's stack fails,
+# pthread_join() of glibc ends the process (allocatestack.c).
 
 
 def some(numbers):
@@ -294,6 +295,19 @@ def test_live_allocations():
 
 def test_live_calls():
     each_of(tracing(), system_calls)
+
+
+def test_first_bpf_calls():
+    """What libbpf asks the kernel before it loads, each question: where one has no answer it goes on with less."""
+    live.need("strace")
+    if "asan" in live.SOCKLIFE:
+        raise live.Skip("the leak checker cannot work beside strace")
+    for number in range(1, 26):
+        run = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", "trace=bpf", "-e",
+                              "inject=bpf:error=ENOMEM:when=%d" % number, live.SOCKLIFE, "ports", "80"],
+                             stdin=subprocess.DEVNULL, capture_output=True, timeout=HANGS)
+        check(run.returncode in (0, 3), "bpf() %d: exit %d: %r", number, run.returncode, run.stderr)
+        check(run.returncode == 0 or run.stderr, "bpf() %d: nothing said", number)
 
 
 for _test in (test_offline_allocations, test_offline_calls, test_live_allocations, test_live_calls):
