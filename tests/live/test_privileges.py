@@ -258,8 +258,16 @@ def perf_events_by_perfmon():
             f.write(before)
 
 
+def tracefs():
+    """Mounted, for this test: without CAP_SYS_ADMIN socklife cannot do so itself."""
+    logs.private_mounts()
+    if not os.path.exists("/sys/kernel/tracing/events"):
+        live.sh("mount", "-t", "tracefs", "socklife-test", "/sys/kernel/tracing")
+
+
 def test_least():
     """What it can be started with, and what is lost with less. As root of fewer capabilities: the modes of files let it."""
+    tracefs()
     for missing in LOADING:
         limited_to(0, *(name for name in LOADING if name != missing))
         for command in (["trace", "--timeout", "1s"], ["check"], ["ports"]):
