@@ -121,12 +121,12 @@ static __always_inline struct facts *accept__child(struct file *file, int fd, st
 					   accept__without_facts(sk, file, fd);
 }
 
-static __always_inline void accept__now(const struct sock *sk, struct facts *f, __u64 listener,
-					int ret)
+static __always_inline void accept__now(const struct task_struct *task, const struct sock *sk,
+					struct facts *f, __u64 listener, int ret, __u64 now)
 {
-	struct accepted a = { .listener = listener, .now = bpf_ktime_get_boot_ns(), .fd = -1 };
+	struct accepted a = { .listener = listener, .now = now, .fd = -1 };
 
-	actor__fill(&a.actor);
+	actor__read(&a.actor, task);
 	if (a.actor.proc.tgid ==
 	    self_tgid) { /* who asks for its metrics: that end has its records */
 		facts__set(f, FACT_IGNORED);
@@ -152,7 +152,7 @@ static __always_inline int accept__failed(long ret)
 		return 0;
 	f = syscall__facts(&sk);
 	if (f)
-		accept__now(sk, f, f->cookie, ret);
+		accept__now(task__current(), sk, f, f->cookie, ret, bpf_ktime_get_boot_ns());
 	return 0;
 }
 
@@ -160,14 +160,17 @@ static __always_inline int accept__failed(long ret)
 SEC("tracepoint/syscalls/sys_exit_accept")
 int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task;
 	long ret = ctx->ret;
 	struct facts *f, *l;
 	struct file *file;
 	struct sock *sk;
+	__u64 now;
 
 	if (ret < 0)
 		return accept__failed(ret);
+	now = bpf_ktime_get_boot_ns();
+	task = bpf_get_current_task_btf();
 	file = (struct file *)task__file_at(task__cast(task), ret);
 	f = accept__child(file, ret, &sk);
 	if (!f)
@@ -181,7 +184,7 @@ int sys_exit_accept(struct trace_event_raw_sys_exit *ctx)
 		f->listener = l->cookie;
 		__sync_fetch_and_add(&l->accepted, 1);
 	}
-	accept__now(sk, f, f->listener, ret);
+	accept__now(task__cast(task), sk, f, f->listener, ret, now);
 	if (f->mptcp)
 		subflows__emit(f);
 	return 0;

@@ -25,22 +25,30 @@ static __always_inline void accept__owned(struct facts *f, const struct ev_owner
 	facts__clear(f, FACT_IGNORED);
 }
 
-GLOBAL_FUNC int accept__emit(__u64 addr, struct facts *f, struct accepted *a)
+/* Of an accept() that is wanted. */
+static __always_inline void accept__record(const struct sock *sk, struct facts *f,
+					   struct accepted *a)
 {
-	const struct sock *sk = (const struct sock *)addr;
 	struct ev_accept *e;
 
-	if (!f || !a || !emit__wanted(sk, f, &a->actor, NULL))
-		return 0;
 	e = emit__begin(EV_ACCEPT, sizeof(*e), a->now, sk, f, &a->actor, false);
 	if (!e)
-		return 0;
+		return;
 	e->listener = a->listener;
 	e->established_ns = a->established_ns;
 	e->fd = a->fd;
 	e->error = a->error;
 	e->fd_limit = a->fd_limit;
 	ring__submit(e, sizeof(*e));
+}
+
+/* By whoever runs. */
+GLOBAL_FUNC int accept__emit(__u64 addr, struct facts *f, struct accepted *a)
+{
+	const struct sock *sk = (const struct sock *)addr;
+
+	if (f && a && emit__wanted(sk, f, &a->actor, NULL))
+		accept__record(sk, f, a);
 	return 0;
 }
 
@@ -51,7 +59,7 @@ static __always_inline void accept__emit_own(const struct sock *sk, struct facts
 	if (!emit__wanted(sk, f, &a->actor, NULL))
 		return;
 	process__tell(&a->actor.proc);
-	accept__emit((__u64)sk, f, a);
+	accept__record(sk, f, a);
 }
 
 /* Whether the socket at this address was such a connection: then it has facts, and its accept() a record. */

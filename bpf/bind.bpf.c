@@ -175,8 +175,11 @@ static __always_inline __u64 peer__hash(const __u8 *addr, __u16 port)
 	return (h ^ (h >> 31)) | 1;
 }
 
-/* True the first time this socket sends to this destination; counts those past the limit. */
-static __noinline bool peer__is_new(__u64 cookie, __u64 hash)
+/*
+ * True the first time this socket sends to this destination; counts those past the limit. The hashes end with a zero, which
+ * none is; how many there are is asked later, so that the verifier has no bounds of it to compare in each round.
+ */
+GLOBAL_FUNC int peer__is_new(__u64 cookie, __u64 hash)
 {
 	struct peers *p = bpf_map_lookup_elem(&udp_peers, &cookie);
 	__u32 zero = 0, i, n;
@@ -193,10 +196,10 @@ static __noinline bool peer__is_new(__u64 cookie, __u64 hash)
 	if (p->last == hash)
 		return false;
 	p->last = hash;
-	n = p->count;
-	for (i = 0; i < PEERS_PER_SOCK && i < n; i++)
+	for (i = 0; i < PEERS_PER_SOCK && p->hash[i]; i++)
 		if (p->hash[i] == hash)
 			return false;
+	n = p->count;
 	if (n >= PEERS_PER_SOCK) {
 		loss__count(LOST_PEERS);
 		return false;

@@ -18,7 +18,7 @@ static __always_inline void close__listener(struct facts *f, __u16 lport)
 
 static __always_inline void close__released(const struct sock *sk, struct facts *f, __u64 now)
 {
-	int flags = actor__fill(&f->actor);
+	int flags = actor__read(&f->actor, task__current());
 
 	f->released_ns = now;
 	if (flags & PF_KTHREAD) {
@@ -69,7 +69,7 @@ static __always_inline void close__undecided(const struct sock *sk, struct facts
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *ctx)
 {
-	__u64 cookie = sock__cookie(ctx, ctx), now;
+	__u64 now = bpf_ktime_get_boot_ns(), cookie = sock__cookie(ctx, ctx);
 	const struct sock *sk;
 	struct facts *f;
 
@@ -80,7 +80,6 @@ int sock_release(struct bpf_sock *ctx)
 	if (!f)
 		return 1;
 	sk = sock__address(f, ctx);
-	now = bpf_ktime_get_boot_ns();
 	if ((f->flags & (FACT_PASSIVE | FACT_ACCEPTED)) == FACT_PASSIVE)
 		accept__unseen(sk, f);
 	if (f->flags & FACT_CONNECTING)

@@ -10,7 +10,7 @@
 
 static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 *addr)
 {
-	__u64 now, id;
+	__u64 now = bpf_ktime_get_boot_ns(), id;
 	struct ends want = { .rport = bpf_ntohs(ctx->user_port) };
 	const struct sock *sk, *own;
 	struct socket *socket;
@@ -23,7 +23,6 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 	if (!f)
 		return 1;
 	sk = sock__address(f, ctx->sk);
-	now = bpf_ktime_get_boot_ns();
 	if (f->flags & FACT_CONNECTING) /* disconnected before an answer, and tried again */
 		connect__outcome(sk, f, 0, CONNECT_ABANDONED, now);
 	facts__clear(f, FACT_SYN_SENT | FACT_FIN_SENT | FACT_ASYNC | FACT_CONNECT_FAILED |
@@ -90,20 +89,28 @@ static __always_inline bool connect__refused_early(long ret)
 	       ret == -EAGAIN;
 }
 
+/* Whether the connect() that returns was noted as one of UDP, which it is no more. */
+static __always_inline bool connect__was_udp(void)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct call *call = bpf_map_lookup_elem(&calls, &id);
+
+	if (!call || call->kind != CALL_UDP_CONNECT)
+		return false;
+	if (!bpf_map_delete_elem(&calls, &id))
+		__sync_fetch_and_add(&udp_connects, -1);
+	return true;
+}
+
 SEC("tracepoint/syscalls/sys_exit_connect")
 int sys_exit_connect(struct trace_event_raw_sys_exit *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid(), now;
+	bool udp = udp_connects > 0 && connect__was_udp();
 	long ret = ctx->ret;
-	struct call *call;
 	struct facts *f;
 	struct sock *sk;
-	bool udp;
+	__u64 now;
 
-	call = udp_connects > 0 ? bpf_map_lookup_elem(&calls, &id) : NULL;
-	udp = call && call->kind == CALL_UDP_CONNECT;
-	if (udp && !bpf_map_delete_elem(&calls, &id))
-		__sync_fetch_and_add(&udp_connects, -1);
 	if (!ret && !udp)
 		return 0; /* TCP: the states said so */
 	if (ret != -EINPROGRESS && connect__undecided(ret))

@@ -22,25 +22,21 @@ static __always_inline bool connect__actor_runs(const struct ev_actor *a)
  * `error` is 0 or -errno. A SYN went out when snd_nxt has moved past snd_una: tcp_connect() sets them
  * equal and queues the SYN after; a port that could not be had leaves both 0.
  */
-GLOBAL_FUNC int connect__emit(__u64 addr, struct facts *f, int error, int how, __u64 now)
+static __always_inline void connect__record(const struct sock *sk, struct facts *f, int error,
+					    int how, __u64 now)
 {
-	const struct sock *sk = (const struct sock *)addr;
-	const struct tcp_sock *tp;
-	struct ev_actor *actor;
+	const struct tcp_sock *tp = (const struct tcp_sock *)sock__tcp(sk, f);
+	struct ev_actor *actor = &f->actor;
 	struct ev_connect *e;
 	__u32 range;
 
-	if (!f)
-		return 0;
-	actor = &f->actor;
-	tp = (const struct tcp_sock *)sock__tcp(sk, f);
 	if (!emit__wanted(sk, f, actor, NULL))
-		return 0;
+		return;
 	if (settings.filters && connect__actor_runs(actor))
 		process__tell(&actor->proc);
 	e = emit__begin(EV_CONNECT, sizeof(*e), now, sk, f, actor, false);
 	if (!e)
-		return 0;
+		return;
 	/* the tracepoint runs before the new state is stored */
 	if (how == CONNECT_DECIDED)
 		e->base.sock.state = error ? TCP_CLOSE : TCP_ESTABLISHED;
@@ -57,21 +53,26 @@ GLOBAL_FUNC int connect__emit(__u64 addr, struct facts *f, int error, int how, _
 		      ((f->flags & FACT_ESTABLISHED) ||
 		       READ(struct tcp_sock, tp, snd_nxt) != READ(struct tcp_sock, tp, snd_una));
 	ring__submit(e, sizeof(*e));
+}
+
+/* Where it is not every connection that comes by. */
+GLOBAL_FUNC int connect__emit(__u64 addr, struct facts *f, int error, int how, __u64 now)
+{
+	if (f)
+		connect__record((const struct sock *)addr, f, error, how, now);
 	return 0;
 }
 
 static __always_inline void connect__outcome(const struct sock *sk, struct facts *f, int error,
 					     int how, __u64 now)
 {
-	facts__clear(f, FACT_CONNECTING);
-	if (how == CONNECT_ABANDONED) {
-		facts__set(f, FACT_ABANDONED);
-	} else if (error) {
-		facts__set(f, FACT_CONNECT_FAILED);
+	facts__change(f,
+		      how == CONNECT_ABANDONED ? FACT_ABANDONED :
+		      error                    ? FACT_CONNECT_FAILED :
+						 FACT_CONNECTED,
+		      FACT_CONNECTING);
+	if (how != CONNECT_ABANDONED && error)
 		f->sk_err = error;
-	} else {
-		facts__set(f, FACT_CONNECTED);
-	}
 	connect__emit((__u64)sk, f, error, how, now);
 	if (f->proto == IPPROTO_UDP && !error)
 		f->rport = 0; /* the socket has it itself, and may be disconnected later */

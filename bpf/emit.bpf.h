@@ -199,10 +199,8 @@ static __always_inline void sock__fill_fixed(struct ev_sock *s, const struct soc
  * A connection's tuple is in the facts from ESTABLISHED on, when it cost next to nothing to read: a
  * reset by this end clears the socket's own (tcp_disconnect).
  */
-static __always_inline void sock__fill_known(struct ev_sock *s, const struct sock *sk,
-					     const struct facts *f, const bool direct)
+static __always_inline void sock__fill_known(struct ev_sock *s, const struct facts *f)
 {
-	sock__fill_fixed(s, sk, f, direct);
 	s->lport = f->lport;
 	s->rport = f->rport;
 	__builtin_memcpy(s->laddr, f->laddr, ADDR_LEN);
@@ -214,11 +212,11 @@ static __always_inline void sock__fill(struct ev_sock *s, const struct sock *sk,
 				       const bool direct)
 {
 	sock__identify(f, sk, direct);
+	sock__fill_fixed(s, sk, f, direct);
 	if (f->flags & FACT_TUPLE) {
-		sock__fill_known(s, sk, f, direct);
+		sock__fill_known(s, f);
 		return;
 	}
-	sock__fill_fixed(s, sk, f, direct);
 	sock__tuple(sk, s->family, s->laddr, s->raddr, &s->lport, &s->rport, direct);
 	if (!s->rport && f->rport) {
 		s->rport = f->rport;
@@ -380,7 +378,8 @@ static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, cons
 {
 	struct ev_base *b = ring__reserve(size);
 
-	facts__set(f, FACT_EVENT);
+	if (!(f->flags & FACT_ESTABLISHED))
+		facts__set(f, FACT_EVENT);
 	if (!b) {
 		loss__count(LOST_RING);
 		return NULL;
@@ -390,25 +389,41 @@ static __always_inline void *emit__begin(__u16 type, __u16 size, __u64 now, cons
 	b->head.cpu = bpf_get_smp_processor_id();
 	b->head.boot_ns = now;
 	/* the second saves the call of the third: no more is to be read than a call costs */
-	if (direct)
+	if (direct) {
 		sock__fill(&b->sock, sk, f, true);
-	else if ((f->flags & FACT_TUPLE) && f->family)
-		sock__fill_known(&b->sock, sk, f, false);
-	else
+	} else if ((f->flags & FACT_TUPLE) && f->family) {
+		sock__fill_fixed(&b->sock, sk, f, false);
+		sock__fill_known(&b->sock, f);
+	} else {
 		sock__fill_probed(&b->sock, (__u64)sk, f);
+	}
 	__builtin_memcpy(&b->actor, a, sizeof(b->actor));
 	b->actor.mark = 0;
 	return b;
 }
+
+struct subflows_listing {
+	struct subflows list;
+	__u64 *cookies;
+};
+
+static long subflows__list_next(__u32 index, void *arg)
+{
+	struct subflows_listing *l = arg;
+
+	l->cookies[index & (SUBFLOWS - 1)] = subflow__cookie(subflows__next(&l->list));
+	return 0;
+}
+
+_Static_assert((SUBFLOWS & (SUBFLOWS - 1)) == 0, "a mask of the index");
 
 /* All subflows that an MPTCP socket has now. Userspace tells those that it knows from new ones. */
 GLOBAL_FUNC int subflows__emit(struct facts *f)
 {
 	const struct sock *sk;
 	struct ev_actor nobody = {};
-	struct subflows list;
+	struct subflows_listing listing;
 	struct ev_subflows *e;
-	int i;
 
 	if (!MPTCP || !f)
 		return 0;
@@ -418,9 +433,9 @@ GLOBAL_FUNC int subflows__emit(struct facts *f)
 	e = emit__begin(EV_SUBFLOWS, sizeof(*e), bpf_ktime_get_boot_ns(), sk, f, &nobody, false);
 	if (!e)
 		return 0;
-	subflows__begin(&list, f->mptcp);
-	for (i = 0; i < SUBFLOWS; i++)
-		e->cookies[i] = subflow__cookie(subflows__next(&list));
+	subflows__begin(&listing.list, f->mptcp);
+	listing.cookies = e->cookies;
+	bpf_loop(SUBFLOWS, subflows__list_next, &listing, 0);
 	ring__submit(e, sizeof(*e));
 	return 0;
 }

@@ -87,7 +87,12 @@ static __noinline struct facts *subflow__facts_of_first(__u64 ssk)
 
 static __always_inline __u64 subflow__cookie(__u64 ssk)
 {
-	return ssk ? READ(struct sock, (const void *)ssk, __sk_common.skc_cookie.counter) : 0;
+	__u64 cookie = ssk ? READ(struct sock, (const void *)ssk, __sk_common.skc_cookie.counter) :
+			     0;
+
+	/* or the load is shared with that of another pointer's, which the verifier does not take */
+	barrier_var(cookie);
+	return cookie;
 }
 
 /* The TCP socket that has the port, the queue and the counters: the subflow of an MPTCP socket. */
@@ -98,7 +103,10 @@ static __always_inline const struct sock *sock__tcp(const struct sock *sk, const
 	return first ? (const struct sock *)first : sk;
 }
 
-/* Walks the list of subflows; `at` and `end` are addresses of list heads. */
+/*
+ * Walks the list of subflows; `at` and `end` are addresses of list heads. In a bpf_loop() where it goes to the end: the
+ * verifier would go round a loop as often as it can.
+ */
 struct subflows {
 	__u64 at, end;
 };
@@ -179,6 +187,25 @@ GLOBAL_FUNC int subflow__save(__u64 ssk, struct facts *f)
 	return 0;
 }
 
+struct subflows_saving {
+	struct subflows list;
+	struct facts *f;
+};
+
+/* One that ended before was counted then. */
+static long subflows__save_next(__u32 index, void *arg)
+{
+	struct subflows_saving *s = arg;
+	__u64 ssk = subflows__next(&s->list);
+
+	(void)index;
+	if (!ssk)
+		return 1;
+	if (BPF_CORE_READ((const struct sock *)ssk, __sk_common.skc_state) != TCP_CLOSE)
+		subflow__save(ssk, s->f);
+	return 0;
+}
+
 /*
  * At the change to CLOSE, before a disconnect clears it. What was acknowledged can have one number of the data
  * sequence more at either end of it (MP_CAPABLE, DATA_FIN); what was sent and received is payload only.
@@ -186,9 +213,8 @@ GLOBAL_FUNC int subflow__save(__u64 ssk, struct facts *f)
 GLOBAL_FUNC int mptcp__save(struct facts *f)
 {
 	const struct mptcp_sock *msk;
-	__u64 acked, sent, unacked, received, ssk;
-	struct subflows list;
-	int i;
+	__u64 acked, sent, unacked, received;
+	struct subflows_saving saving = { .f = f };
 
 	if (!MPTCP || !f)
 		return 0;
@@ -206,15 +232,8 @@ GLOBAL_FUNC int mptcp__save(struct facts *f)
 		if (bpf_core_field_exists(msk->bytes_consumed))
 			f->unread_bytes += received - BPF_CORE_READ(msk, bytes_consumed);
 	}
-	subflows__begin(&list, f->mptcp);
-	for (i = 0; i < SUBFLOWS; i++) {
-		ssk = subflows__next(&list);
-		if (!ssk)
-			break;
-		/* one that ended before was counted then */
-		if (BPF_CORE_READ((const struct sock *)ssk, __sk_common.skc_state) != TCP_CLOSE)
-			subflow__save(ssk, f);
-	}
+	subflows__begin(&saving.list, f->mptcp);
+	bpf_loop(SUBFLOWS, subflows__save_next, &saving, 0);
 	return 0;
 }
 

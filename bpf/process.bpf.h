@@ -105,16 +105,29 @@ static __always_inline const struct task_struct *process__parent(const struct ta
 	return parent && parent != leader && BPF_CORE_READ(parent, tgid) ? parent : NULL;
 }
 
+struct climb {
+	struct ev_owner *parents;
+	const struct task_struct *leader;
+};
+
+_Static_assert((PROCESS_PARENTS & (PROCESS_PARENTS - 1)) == 0, "a mask of the index");
+
+static long climb__step(__u32 index, void *arg)
+{
+	struct climb *c = arg;
+
+	c->leader = process__parent(c->leader);
+	if (!c->leader)
+		return 1;
+	process__owner(&c->parents[index & (PROCESS_PARENTS - 1)], c->leader);
+	return 0;
+}
+
 static __always_inline void process__parents(struct ev_process *e, const struct task_struct *leader)
 {
-	int i;
+	struct climb c = { .parents = e->parents, .leader = leader };
 
-	for (i = 0; i < PROCESS_PARENTS; i++) {
-		leader = process__parent(leader);
-		if (!leader)
-			break;
-		process__owner(&e->parents[i], leader);
-	}
+	bpf_loop(PROCESS_PARENTS, climb__step, &c, 0);
 }
 
 /*
@@ -254,7 +267,7 @@ static __always_inline void process__tell(struct ev_owner *o)
 static __always_inline void actor__acts(const struct sock *sk, struct facts *f, struct ev_actor *a,
 					const struct ends *want)
 {
-	actor__fill(a);
+	actor__read(a, task__current());
 	if (emit__admits(sk, f, a, want))
 		process__tell(&a->proc);
 }

@@ -23,7 +23,7 @@ static __always_inline void state__changed(const struct sock *sk, struct facts *
 	case TCP_FIN_WAIT1:
 		/* its change to ESTABLISHED was missed (state.bpf.h) */
 		if (f->flags & FACT_CONNECTING)
-			state__established_unseen(sk, f);
+			state__connected_unseen((__u64)sock__address(f, sk), f);
 		facts__set(f, FACT_FIN_SENT | FACT_LOCAL_FIRST);
 		break;
 	case TCP_CLOSE:
@@ -57,29 +57,6 @@ static __always_inline bool subflow__is_only(const struct facts *f, __u64 ssk)
 
 	subflows__begin(&list, f->mptcp);
 	return subflows__next(&list) == ssk && !subflows__next(&list);
-}
-
-/* Both ends, as the socket has them. */
-static __always_inline void mptcp__keep_tuple(const struct sock *sk, struct facts *f)
-{
-	sock__identify(f, sk, false);
-	sock__tuple(sk, f->family, f->laddr, f->raddr, &f->lport, &f->rport, false);
-	if (f->lport && f->rport)
-		facts__set(f, FACT_TUPLE);
-}
-
-/* As state__established(), for the subflow that connects for its MPTCP socket. */
-static __always_inline void subflow__connected(const struct sock *sk, struct facts *f)
-{
-	const struct tcp_sock *tp = (const void *)sk;
-
-	f->established_ns = BPF_CORE_READ(tp, tcp_clock_cache) + boottime_offset;
-	if (f->established_ns <= f->connect_ns)
-		f->established_ns = bpf_ktime_get_boot_ns();
-	facts__clear(f, FACT_SAVED);
-	facts__set(f, FACT_ESTABLISHED | FACT_SYN_SENT);
-	mptcp__keep_tuple(sk, f);
-	connect__outcome(sk, f, 0, CONNECT_DECIDED, f->established_ns);
 }
 
 /* The end of a subflow, which the connection can outlive. */
@@ -116,7 +93,7 @@ GLOBAL_FUNC int subflow__changed(__u64 ssk, struct facts *f, int old, int new)
 		return 0;
 	if (new == TCP_ESTABLISHED) {
 		if ((f->flags & FACT_CONNECTING) && mptcp__first(f->mptcp) == ssk)
-			subflow__connected(sk, f);
+			state__connected(sk, f);
 		/* a child's are told with its accept(), when it is known who wants them */
 		if ((f->flags & FACT_ACCEPTED) || !(f->flags & FACT_PASSIVE))
 			subflows__emit(f);
@@ -135,7 +112,7 @@ static __always_inline void mptcp__closed(const struct sock *sk, struct facts *f
 	const struct mptcp_sock *msk = (const void *)sk;
 	int error = BPF_CORE_READ(sk, sk_err);
 
-	state__imply(f, old);
+	facts__set(f, state__implied(f, old));
 	if ((f->flags & FACT_CONNECTING) && old != TCP_SYN_SENT && old != TCP_LISTEN) {
 		f->connect_ns = 0; /* its change to ESTABLISHED was missed */
 		facts__set(f, FACT_ESTABLISHED | FACT_SYN_SENT);
@@ -149,7 +126,7 @@ static __always_inline void mptcp__closed(const struct sock *sk, struct facts *f
 		return;
 	mptcp__save(f);
 	if (!(f->flags & FACT_TUPLE))
-		mptcp__keep_tuple(sk, f);
+		facts__set(f, state__keep_tuple(sk, f, false));
 	if (BPF_CORE_READ(msk, rcv_fastclose) || f->sk_err == -ECONNRESET || f->sk_err == -EPIPE)
 		facts__set(f, FACT_RST_RECEIVED);
 	else if (!f->sk_err && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
@@ -229,7 +206,7 @@ static __always_inline struct facts *state__new(const struct sock *sk, int old, 
 	return new == TCP_CLOSE ? NULL : facts__make(bpf_get_socket_cookie((void *)sk));
 }
 
-/* What the others say, the last state of the connection says too (state__imply). */
+/* What the others say, the last state of the connection says too (state__implied). */
 static __always_inline bool state__matters(int new)
 {
 	return (1 << new) &

@@ -38,24 +38,32 @@ static __always_inline __u64 state__packet_ns(const struct sock *sk)
  * write_seq - snd_una holds them while they were not (kernel-facts: bytes).
  */
 static __always_inline void state__save(const struct sock *sk, const struct tcp_sock *tp,
-					struct facts *f, int old)
+					struct facts *f, int old, __u32 implied)
 {
 	__u64 acked = tp->bytes_acked, received = tp->bytes_received;
 	__u32 unacked = tp->write_seq - tp->snd_una, unread = tp->rcv_nxt - tp->copied_seq;
+	__u32 added = implied | FACT_SAVED, flags = f->flags | added;
 
-	facts__set(f, FACT_SAVED);
 	f->last_state = old;
 	f->sk_err = -sk->sk_err;
 	f->retrans += tp->total_retrans;
+	/*
+	 * Both hand the tuple to a mini-socket (tcp_time_wait); a reset received shows in sk_err, one
+	 * sent follows and takes this back (tcp_send_reset).
+	 */
+	if ((old == TCP_FIN_WAIT2 || old == TCP_CLOSING) && !sk->sk_err &&
+	    !(flags & FACT_RST_RECEIVED))
+		added |= FACT_TIME_WAIT;
+	facts__set(f, added);
 	if (old == TCP_SYN_SENT || old == TCP_LISTEN)
 		return;
-	if (f->flags & FACT_FIN_SENT) {
+	if (flags & FACT_FIN_SENT) {
 		if (unacked)
 			unacked--;
 		else if (acked)
 			acked--;
 	}
-	if (f->flags & FACT_SYN_SENT) {
+	if (flags & FACT_SYN_SENT) {
 		if (acked)
 			acked--;
 		else if (unacked)
@@ -73,76 +81,86 @@ static __always_inline void state__save(const struct sock *sk, const struct tcp_
 	f->unread_bytes += unread;
 	f->unread_last = unread;
 	f->srtt_us = tp->srtt_us >> 3;
-	/*
-	 * Both hand the tuple to a mini-socket (tcp_time_wait); a reset received shows in sk_err, one
-	 * sent follows and takes this back (tcp_send_reset).
-	 */
-	if ((old == TCP_FIN_WAIT2 || old == TCP_CLOSING) && !sk->sk_err &&
-	    !(f->flags & FACT_RST_RECEIVED))
-		facts__set(f, FACT_TIME_WAIT);
 }
 
-/* Both ends, while the socket has them and they can be read directly. */
-static __always_inline void state__keep_tuple(const struct sock *sk, struct facts *f)
+/* Both ends, while the socket has them. The flags that are to be set. */
+static __always_inline __u32 state__keep_tuple(const struct sock *sk, struct facts *f,
+					       const bool direct)
 {
-	if (!sk->__sk_common.skc_dport)
-		return;
-	sock__identify(f, sk, true);
-	sock__tuple(sk, f->family, f->laddr, f->raddr, &f->lport, &f->rport, true);
-	if (f->lport)
-		facts__set(f, FACT_TUPLE);
+	if (!SK(__sk_common.skc_dport))
+		return 0;
+	sock__identify(f, sk, direct);
+	sock__tuple(sk, f->family, f->laddr, f->raddr, &f->lport, &f->rport, direct);
+	return f->lport ? FACT_TUPLE : 0;
 }
 
-/* What the state before CLOSE says of those before it. */
-static __always_inline void state__imply(struct facts *f, int old)
+/* What the state before CLOSE says of those before it, as flags that are to be set. */
+static __always_inline __u32 state__implied(const struct facts *f, int old)
 {
 	if (old == TCP_SYN_SENT || (old == TCP_SYN_RECV && (f->flags & FACT_CONNECTING)))
-		facts__set(f, FACT_SYN_SENT);
-	else if (old == TCP_FIN_WAIT1 || old == TCP_FIN_WAIT2 || old == TCP_CLOSING)
-		facts__set(f, FACT_FIN_SENT | FACT_LOCAL_FIRST);
-	else if (old == TCP_LAST_ACK)
-		facts__set(f, FACT_FIN_SENT | FACT_REMOTE_FIRST);
-	else if (old == TCP_CLOSE_WAIT)
-		facts__set(f, FACT_REMOTE_FIRST);
+		return FACT_SYN_SENT;
+	if (old == TCP_FIN_WAIT1 || old == TCP_FIN_WAIT2 || old == TCP_CLOSING)
+		return FACT_FIN_SENT | FACT_LOCAL_FIRST;
+	if (old == TCP_LAST_ACK)
+		return FACT_FIN_SENT | FACT_REMOTE_FIRST;
+	return old == TCP_CLOSE_WAIT ? FACT_REMOTE_FIRST : 0;
 }
 
 /* SYN_RECV comes before it also where both ends called connect() at once. */
 static __always_inline void state__established(const struct sock *sk, struct facts *f, int old)
 {
+	bool connected = f->flags & FACT_CONNECTING;
+	bool passive = old == TCP_SYN_RECV && !connected;
 	__u64 now = state__packet_ns(sk);
-	bool passive = old == TCP_SYN_RECV && !(f->flags & FACT_CONNECTING);
 
 	/* a repaired connection (TCP_REPAIR) is established without a packet */
 	if (now <= f->connect_ns)
 		now = bpf_ktime_get_boot_ns();
 	f->established_ns = now;
-	facts__clear(f, FACT_SAVED);
-	facts__set(f, FACT_ESTABLISHED | (passive ? FACT_PASSIVE : FACT_SYN_SENT));
-	state__keep_tuple(sk, f);
-	if (f->flags & FACT_CONNECTING)
-		connect__outcome(sock__address(f, sk), f, 0, CONNECT_DECIDED, f->established_ns);
+	facts__change(f,
+		      FACT_ESTABLISHED | (passive ? FACT_PASSIVE : FACT_SYN_SENT) |
+			      state__keep_tuple(sk, f, true) | (connected ? FACT_CONNECTED : 0),
+		      FACT_SAVED | FACT_CONNECTING);
+	if (connected)
+		connect__record(sock__address(f, sk), f, 0, CONNECT_DECIDED, now);
 }
 
-/* Some time ago: without a latency. */
-static __always_inline void state__established_unseen(const struct sock *sk, struct facts *f)
+/* The same of a connect(), where `sk` is a plain address. */
+static __always_inline void state__connected(const struct sock *sk, struct facts *f)
 {
+	f->established_ns = READ(struct tcp_sock, sk, tcp_clock_cache) + boottime_offset;
+	if (f->established_ns <= f->connect_ns)
+		f->established_ns = bpf_ktime_get_boot_ns();
+	facts__change(f, FACT_ESTABLISHED | FACT_SYN_SENT | state__keep_tuple(sk, f, false),
+		      FACT_SAVED);
+	connect__outcome(sk, f, 0, CONNECT_DECIDED, f->established_ns);
+}
+
+/* Some time ago: without a latency. It is rare, and so a call. */
+GLOBAL_FUNC int state__connected_unseen(__u64 addr, struct facts *f)
+{
+	if (!f)
+		return 0;
 	f->connect_ns = 0;
-	state__established(sk, f, TCP_SYN_SENT);
+	state__connected((const struct sock *)addr, f);
+	return 0;
 }
 
 static __always_inline void state__closed(const struct sock *sk, struct facts *f, int old)
 {
 	const struct tcp_sock *tp = sock__as_tcp(sk);
+	__u32 implied = state__implied(f, old);
 
 	if (!tp)
 		return;
-	state__imply(f, old);
 	if ((f->flags & FACT_CONNECTING) && old != TCP_SYN_SENT && old != TCP_SYN_RECV &&
-	    old != TCP_CLOSE && old != TCP_LISTEN)
-		state__established_unseen(sk, f);
-	state__save(sk, tp, f, old);
+	    old != TCP_CLOSE && old != TCP_LISTEN) {
+		facts__set(f, implied);
+		state__connected_unseen((__u64)sock__address(f, sk), f);
+	}
+	state__save(sk, tp, f, old, implied);
 	if (!(f->flags & FACT_TUPLE))
-		state__keep_tuple(sk, f);
+		facts__set(f, state__keep_tuple(sk, f, true));
 	if (!(f->flags & FACT_CONNECTING))
 		return;
 	if (sk->sk_err)
