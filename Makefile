@@ -72,19 +72,23 @@ all: socklife
 
 # --- eBPF ---------------------------------------------------------------------------------------
 
-# One unit: bpftool 7.1 cannot link a kfunc (bpf_rdonly_cast) that more than one object calls. It strips here.
-$(B)/bpf/socklife.o: $(BPF_SRCS) $(B)/flags
-	$(call say,BPF,"$(words $(BPF_SRCS)) files")
+# Twice: with bpf_rdonly_cast(), and for kernels that have none (bpf/compat.bpf.h). One unit each: bpftool 7.1 cannot link a
+# kfunc that more than one object calls. It strips here.
+BPF_OBJECTS := $(B)/bpf/socklife.o $(B)/bpf/socklife_plain.o
+$(B)/bpf/socklife_plain.o: BPF_FLAGS += -DNO_CASTS
+$(BPF_OBJECTS): $(BPF_SRCS) $(B)/flags
+	$(call say,BPF,"$(words $(BPF_SRCS)) files: $@")
 	$(Q)mkdir -p $(@D)
 	$(Q)printf '#include "%s"\n' $(notdir $(BPF_SRCS)) > $(@:.o=.c)
 	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $(@:.o=.c) \
 		-o $(@:.o=.unit.o)
 	$(Q)$(BPFTOOL) gen object $@ $(@:.o=.unit.o)
 
-$(SKELETON): $(B)/bpf/socklife.o
+$(SKELETON): $(BPF_OBJECTS)
 	$(call say,SKEL,$@)
 	$(Q)echo '/* NOLINTBEGIN: the analyzer walks into what bpftool writes */' > $@
-	$(Q)$(BPFTOOL) gen skeleton $< name socklife_bpf >> $@
+	$(Q)$(BPFTOOL) gen skeleton $(B)/bpf/socklife.o name socklife_bpf >> $@
+	$(Q)$(BPFTOOL) gen skeleton $(B)/bpf/socklife_plain.o name socklife_plain_bpf >> $@
 	$(Q)echo '/* NOLINTEND */' >> $@
 
 # --- C: once as it is, once with the sanitizers -------------------------------------------------
@@ -219,8 +223,8 @@ lint-wire:
 
 # Frames as Linux 6.1 adds them up; newer kernels take more. And before 6.3 what a global function gets must have been
 # written.
-lint-stack: $(B)/bpf/socklife.o
-	$(Q)tests/stack $<
+lint-stack: $(BPF_OBJECTS)
+	$(Q)tests/stack $^
 	$(Q)awk '/^struct .*\{$$/ { type = 1 } /^}/ { type = 0 } \
 		!type && /^\tstruct ev_[a-z_]+ [a-z_]+;/ { print FILENAME ":" FNR ": not initialised"; bad = 1 } \
 		END { exit bad }' bpf/*.[ch]

@@ -47,17 +47,17 @@ static __always_inline __u32 compat__inet_options(const struct sock *sk)
 
 /*
  * Linux 6.2: a plain address as a pointer of a kernel type, "bpf: Add kfunc bpf_rdonly_cast". A field of it
- * is a plain load of 1 ns, which reads 0 where the address is bad; a probe read takes 20. The enum's
- * value came with the same release: a kernel that has one and not the other is told so by no_casts.
+ * is a plain load of 1 ns, which reads 0 where the address is bad; a probe read takes 20. The programs are compiled
+ * with it and without it (NO_CASTS): were the choice a read-only variable, the verifier would have hundreds of dead branches
+ * to remove, and each time goes through the whole program to adjust its jumps.
  */
-enum bpf_func_id___casts { BPF_FUNC_cgrp_storage_get___casts = 1 };
+#ifdef NO_CASTS
+#define CASTS 0
+#else
+#define CASTS 1
+#endif
 
-extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak;
-
-#define CASTS                                                                                      \
-	(bpf_core_enum_value_exists(enum bpf_func_id___casts,                                      \
-				    BPF_FUNC_cgrp_storage_get___casts) &&                          \
-	 !settings.no_casts)
+extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym;
 
 /* A field of a struct at a plain address. */
 #define READ(type, addr, field)                                                                    \

@@ -57,8 +57,7 @@ struct settings {
 	__u8	ipv4;
 	__u8	ipv6;
 	__u8	states;		/* emit every state change */
-	__u8	no_casts;	/* no bpf_rdonly_cast(), whatever the kernel's version says */
-	__u8	pad[2];
+	__u8	pad[3];
 	__u32	ring_size;	/* bytes; power of two, at least 2 * RING_CHUNK; 0 where nothing is recorded */
 	__u32	n_comms;
 	__u32	n_cidrs[SIDES];

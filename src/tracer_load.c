@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include "hooks.h"
 #include "log.h"
@@ -64,7 +65,7 @@ struct half {
 };
 
 /*
- * What the kernel's own types have not (bpf_rdonly_cast() before 6.2, MPTCP's), libbpf before 1.3 looks for in those of
+ * What the kernel's own types have not (MPTCP's, where it was built without), libbpf before 1.3 looks for in those of
  * modules, and fails where it may not list them, which takes CAP_SYS_ADMIN (load_module_btfs). It looks once an object:
  * so it is made to before it loads, for something that is nowhere.
  */
@@ -100,9 +101,49 @@ static void *load_half(void *arg)
 	return NULL;
 }
 
-static struct socklife_bpf *open_empty(void)
+_Static_assert(sizeof(struct socklife_bpf) == sizeof(struct socklife_plain_bpf) &&
+		       sizeof(*((struct socklife_bpf *)0)->rodata) ==
+			       sizeof(*((struct socklife_plain_bpf *)0)->rodata) &&
+		       sizeof(*((struct socklife_bpf *)0)->bss) ==
+			       sizeof(*((struct socklife_plain_bpf *)0)->bss),
+	       "one skeleton describes both objects");
+
+/* bpf_rdonly_cast() came with Linux 6.2. */
+static bool has_casts(void)
 {
-	struct socklife_bpf *skel = socklife_bpf__open();
+	unsigned int major = 0, minor = 0;
+	struct utsname u = { 0 };
+
+	uname(&u);
+	return sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 2));
+}
+
+/* The object with bpf_rdonly_cast() or the one without: the same maps, programs and variables. */
+static struct socklife_bpf *open_skeleton(const struct tracer *t)
+{
+	struct socklife_bpf *skel = calloc(1, sizeof(*skel));
+	int err;
+
+	if (!skel)
+		return NULL;
+	err = socklife_bpf__create_skeleton(skel);
+	if (!err) {
+		if (t->no_casts || !has_casts())
+			skel->skeleton->data =
+				(void *)socklife_plain_bpf__elf_bytes(&skel->skeleton->data_sz);
+		err = bpf_object__open_skeleton(skel->skeleton, NULL);
+	}
+	if (!err)
+		return skel;
+	socklife_bpf__destroy(skel);
+	errno = -err;
+	return NULL;
+}
+
+static struct socklife_bpf *open_empty(const struct tracer *t)
+{
+	struct socklife_bpf *skel = open_skeleton(t);
 	struct bpf_program *prog;
 
 	if (skel)
@@ -250,14 +291,14 @@ int tracer__load(struct tracer *t, struct tracer_error *why)
 	struct half halves[2] = { { .programs = t->programs }, { .programs = t->programs } };
 	const struct half *failed;
 
-	t->skel = open_empty();
+	t->skel = open_empty(t);
 	if (!t->skel)
 		return -errno;
 	tracer__fill_settings(t);
 	tracer__clock(t);
 	share_out(t, halves);
 	if (halves[0].verify_us + halves[1].verify_us > WORTH_TWO_US && two_cpus())
-		t->second = open_empty();
+		t->second = open_empty(t);
 	if (!t->second || share_maps(t->skel->obj, t->second->obj))
 		give_up_second(t, halves);
 	halves[0].skel = t->skel;

@@ -30,7 +30,6 @@ void tracer__fill_settings(struct tracer *t)
 	struct settings *s = &t->skel->rodata->settings;
 	int side;
 
-	s->no_casts = t->no_casts;
 	if (t->config.only_snapshot) {
 		shrink_maps(t);
 		return;
