@@ -3,15 +3,20 @@
  * Loaded before a program (LD_PRELOAD): of the allocations from its main() on, in all threads, the one with the number
  * FAULT_AT fails. At its end the file FAULT_TOLD gets "allocations N" and "descriptors N": those beyond stderr that
  * are still open.
+ *
+ * With FAULT_PLACE the first one of that place fails, which is the hash of the innermost callers. FAULT_PLACE=0: none does,
+ * and FAULT_TOLD gets a line "HASH N" for each place, where N allocations were made. Only without address randomisation.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <netdb.h>
 #include <pwd.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +32,40 @@ static long fail_at;
 static atomic_bool counting;
 static int (*real_main)(int argc, char **argv, char **env);
 static const char *told;
+
+#define PLACES 8192 /* more than there are */
+#define DEPTH  12
+static bool by_place;
+static uint64_t fail_place;
+static struct {
+	atomic_ulong hash, n;
+} places[PLACES];
+
+/* Of whoever allocates: FNV-1a of the return addresses. */
+static uint64_t place(void)
+{
+	uint64_t hash = 14695981039346656037ull;
+	void *callers[DEPTH];
+	int n = backtrace(callers, DEPTH), i;
+
+	for (i = 0; i < n; i++)
+		hash = (hash ^ (uint64_t)callers[i]) * 1099511628211ull;
+	return hash | 1;
+}
+
+/* How often something was allocated there before. */
+static unsigned long seen_before(uint64_t hash)
+{
+	unsigned long free_one;
+	size_t i;
+
+	for (i = hash % PLACES;; i = (i + 1) % PLACES) {
+		free_one = 0;
+		if (atomic_compare_exchange_strong(&places[i].hash, &free_one, hash) ||
+		    free_one == hash)
+			return atomic_fetch_add(&places[i].n, 1);
+	}
+}
 
 /*
  * Not those of libraries that do not bear it: json-c 0.16 and OpenSSL 3.0 crash at some of theirs, and libseccomp 2.5
@@ -48,9 +87,18 @@ static _Thread_local int in_nss; /* or in glob() */
 
 static int fails(void *caller)
 {
-	if (!atomic_load(&counting) || in_nss || !is_counted(caller) ||
-	    atomic_fetch_add(&count, 1) + 1 != fail_at)
+	uint64_t hash;
+
+	if (!atomic_load(&counting) || in_nss || !is_counted(caller))
 		return 0;
+	if (by_place) {
+		hash = place();
+		atomic_fetch_add(&count, 1);
+		if (seen_before(hash) || hash != fail_place)
+			return 0;
+	} else if (atomic_fetch_add(&count, 1) + 1 != fail_at) {
+		return 0;
+	}
 	errno = ENOMEM;
 	return 1;
 }
@@ -163,6 +211,9 @@ static void tell(int fd)
 		     open_ones);
 	if (write(fd, text, (size_t)n) != n)
 		abort();
+	for (i = 0; by_place && !fail_place && i < PLACES; i++)
+		if (places[i].hash)
+			dprintf(fd, "%lu %lu\n", places[i].hash, places[i].n);
 }
 
 static int counted_main(int argc, char **argv, char **env)
@@ -174,6 +225,7 @@ static int counted_main(int argc, char **argv, char **env)
 		dup3(fd, 4095, O_CLOEXEC);
 		close(fd);
 	}
+	place(); /* the first backtrace() loads a library */
 	atomic_store(&counting, 1);
 	status = real_main(argc, argv, env);
 	atomic_store(&counting, 0);
@@ -193,6 +245,9 @@ int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
 	told = getenv("FAULT_TOLD");
 	if (getenv("FAULT_AT"))
 		fail_at = atol(getenv("FAULT_AT"));
+	by_place = getenv("FAULT_PLACE");
+	if (by_place)
+		fail_place = strtoull(getenv("FAULT_PLACE"), NULL, 10);
 	unsetenv("LD_PRELOAD"); /* a command's allocations are its own */
 	return real(counted_main, argc, argv, init, fini, rtld_fini, end);
 }
