@@ -75,7 +75,7 @@ all: socklife
 # Twice: with bpf_rdonly_cast(), and for kernels that have none (bpf/compat.bpf.h). One unit each: bpftool 7.1 cannot link a
 # kfunc that more than one object calls. It strips here.
 BPF_OBJECTS := $(B)/bpf/socklife.o $(B)/bpf/socklife_plain.o
-$(B)/bpf/socklife_plain.o: BPF_FLAGS += -DNO_CASTS
+$(B)/bpf/socklife_plain.o: private BPF_FLAGS += -DNO_CASTS
 $(BPF_OBJECTS): $(BPF_SRCS) $(B)/flags
 	$(call say,BPF,"$(words $(BPF_SRCS)) files: $@")
 	$(Q)mkdir -p $(@D)
@@ -84,8 +84,12 @@ $(BPF_OBJECTS): $(BPF_SRCS) $(B)/flags
 		-o $(@:.o=.unit.o)
 	$(Q)$(BPFTOOL) gen object $@ $(@:.o=.unit.o)
 
+# One of the two descriptions is used for both objects (src/tracer_load.c): they must be the same.
 $(SKELETON): $(BPF_OBJECTS)
 	$(call say,SKEL,$@)
+	$(Q)for object in $^; do \
+		$(BPFTOOL) gen skeleton $$object name socklife_bpf | sed '/elf_bytes(size_t \*sz)$$/,$$d' > $$object.described; done
+	$(Q)cmp $(^:%=%.described)
 	$(Q)echo '/* NOLINTBEGIN: the analyzer walks into what bpftool writes */' > $@
 	$(Q)$(BPFTOOL) gen skeleton $(B)/bpf/socklife.o name socklife_bpf >> $@
 	$(Q)$(BPFTOOL) gen skeleton $(B)/bpf/socklife_plain.o name socklife_plain_bpf >> $@

@@ -10,7 +10,7 @@
 
 static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 *addr)
 {
-	__u64 now = bpf_ktime_get_boot_ns(), id;
+	__u64 now, id;
 	struct ends want = { .rport = bpf_ntohs(ctx->user_port) };
 	const struct sock *sk, *own;
 	struct socket *socket;
@@ -19,6 +19,7 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 
 	if (!ctx->sk || !sock__wanted(ctx->family, ctx->protocol))
 		return 1;
+	now = bpf_ktime_get_boot_ns();
 	f = sock__meet(sock__cookie(ctx, ctx->sk), ctx->sk);
 	if (!f)
 		return 1;

@@ -43,11 +43,12 @@ static __always_inline void open__tell(const struct sock *sk, struct facts *f)
 SEC("cgroup/sock_create")
 int sock_create(struct bpf_sock *ctx)
 {
-	__u64 now = bpf_ktime_get_boot_ns();
 	struct facts *f;
+	__u64 now;
 
 	if (!sock__wanted(ctx->family, ctx->protocol))
 		return 1;
+	now = bpf_ktime_get_boot_ns();
 	f = facts__make(bpf_get_socket_cookie(ctx));
 	if (!f)
 		return 1;

@@ -66,7 +66,7 @@ struct loss_count {
 /* What has happened to a socket so far (facts.h); a close record carries it all. */
 #define FACT_CREATED		(1u << 0)	/* its socket() was seen */
 #define FACT_EXISTED		(1u << 1)	/* found by the snapshot */
-#define FACT_EVENT		(1u << 2)	/* has had a record, and was not established before */
+#define FACT_EVENT		(1u << 2)	/* for the programs: has had a record, or ESTABLISHED says more */
 #define FACT_ADMITTED		(1u << 3)	/* the filters let it in */
 #define FACT_IGNORED		(1u << 4)	/* socklife's own, or the kernel's */
 #define FACT_SYN_SENT		(1u << 5)	/* passed SYN_SENT in its current connection */

@@ -107,6 +107,17 @@ static bool wanted(const struct tracer_config *c, enum hook_need need)
 	return true;
 }
 
+/* bpf_rdonly_cast() came with Linux 6.2. A kernel that is newer and has none is told by its BTF when nothing loads. */
+static bool is_older_than_casts(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname u = { 0 };
+
+	uname(&u);
+	return sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 2));
+}
+
 struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *why)
 {
 	struct tracer *t = calloc(1, sizeof(*t));
@@ -117,6 +128,7 @@ struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *
 		return NULL;
 	t->config = *c;
 	t->cgroup = -1;
+	t->no_casts = is_older_than_casts();
 	libbpf_set_print(tracer__on_libbpf);
 	for (i = 0; hooks[i].program; i++)
 		t->used[i] = wanted(c, hooks[i].need) &&
@@ -222,17 +234,30 @@ static bool kernel_has(const struct hook *h, const struct btf *vmlinux)
 	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) >= 0;
 }
 
+/* The kernel's own types, the caller's to free. NULL with errno and *why set. */
+static struct btf *load_vmlinux(struct tracer_error *why)
+{
+	struct btf *vmlinux = btf__load_vmlinux_btf();
+
+	if (!vmlinux)
+		WHY(why, "the kernel's BTF cannot be read: %s", log__errno(errno));
+	return vmlinux;
+}
+
+static bool has_casts(const struct btf *vmlinux)
+{
+	return btf__find_by_name_kind(vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC) >= 0;
+}
+
 /* Gives up the optional hooks that this kernel may not have. How many, or -errno with *why set. */
 static int drop_missing(struct tracer *t, struct tracer_error *why)
 {
-	struct btf *vmlinux = btf__load_vmlinux_btf();
+	struct btf *vmlinux = load_vmlinux(why);
 	int i, dropped = 0;
 
-	if (!vmlinux) {
-		WHY(why, "the kernel's BTF cannot be read: %s", log__errno(errno));
+	if (!vmlinux)
 		return -errno;
-	}
-	if (btf__find_by_name_kind(vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC) < 0) {
+	if (!t->no_casts && !has_casts(vmlinux)) {
 		t->no_casts = true;
 		dropped++;
 	}
@@ -433,6 +458,7 @@ int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *
 	};
 	struct tracer t = { .config = { .filter = &all, .sends = true, .ring_size = 4096 },
 			    .cgroup = -1 };
+	struct btf *vmlinux;
 	int i, err;
 
 	libbpf_set_print(tracer__on_libbpf);
@@ -441,8 +467,14 @@ int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *
 		err = check_btf(why);
 	if (!err)
 		err = check_kernel(why);
-	if (!err)
-		err = open_cgroup(&t, why);
+	if (err)
+		return err;
+	vmlinux = load_vmlinux(why);
+	if (!vmlinux)
+		return -errno;
+	t.no_casts = !has_casts(vmlinux);
+	btf__free(vmlinux);
+	err = open_cgroup(&t, why);
 	if (err < 0)
 		return err;
 	for (i = 0; hooks[i].program; i++) {

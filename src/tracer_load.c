@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 #include "hooks.h"
 #include "log.h"
@@ -101,25 +100,10 @@ static void *load_half(void *arg)
 	return NULL;
 }
 
-_Static_assert(sizeof(struct socklife_bpf) == sizeof(struct socklife_plain_bpf) &&
-		       sizeof(*((struct socklife_bpf *)0)->rodata) ==
-			       sizeof(*((struct socklife_plain_bpf *)0)->rodata) &&
-		       sizeof(*((struct socklife_bpf *)0)->bss) ==
-			       sizeof(*((struct socklife_plain_bpf *)0)->bss),
-	       "one skeleton describes both objects");
-
-/* bpf_rdonly_cast() came with Linux 6.2. */
-static bool has_casts(void)
-{
-	unsigned int major = 0, minor = 0;
-	struct utsname u = { 0 };
-
-	uname(&u);
-	return sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
-	       (major > 6 || (major == 6 && minor >= 2));
-}
-
-/* The object with bpf_rdonly_cast() or the one without: the same maps, programs and variables. */
+/*
+ * The object with bpf_rdonly_cast() or the one without: they have the same maps, programs and variables, which the Makefile
+ * makes sure of.
+ */
 static struct socklife_bpf *open_skeleton(const struct tracer *t)
 {
 	struct socklife_bpf *skel = calloc(1, sizeof(*skel));
@@ -129,7 +113,7 @@ static struct socklife_bpf *open_skeleton(const struct tracer *t)
 		return NULL;
 	err = socklife_bpf__create_skeleton(skel);
 	if (!err) {
-		if (t->no_casts || !has_casts())
+		if (t->no_casts)
 			skel->skeleton->data =
 				(void *)socklife_plain_bpf__elf_bytes(&skel->skeleton->data_sz);
 		err = bpf_object__open_skeleton(skel->skeleton, NULL);

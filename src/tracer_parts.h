@@ -24,7 +24,7 @@ struct tracer {
 	struct bpf_program *programs[HOOKS_MAX]; /* of the hooks that are used */
 	struct bpf_link *links[HOOKS_MAX];
 	bool used[HOOKS_MAX];
-	bool no_casts; /* the kernel has no bpf_rdonly_cast(), whatever its version says */
+	bool no_casts; /* the kernel has no bpf_rdonly_cast() */
 	struct bpf_link *iterator, *options, *sweeper;
 	bool in_spill; /* how far tracer__sweep() is in the hash: */
 	__u32 spill_at;
