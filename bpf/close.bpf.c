@@ -28,8 +28,8 @@ static __always_inline void close__released(const struct sock *sk, struct facts 
 		return;
 	}
 	facts__set(f, flags & PF_EXITING ? FACT_RELEASED | FACT_EXITING : FACT_RELEASED);
-	if (close__owed(f) && emit__admits(sk, f, &f->actor, NULL))
-		process__tell(&f->actor.proc);
+	if (close__owed(f))
+		actor__tell(sk, f, &f->actor, NULL);
 }
 
 /*

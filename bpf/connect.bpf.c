@@ -35,7 +35,8 @@ static __always_inline int connect__asked(struct bpf_sock_addr *ctx, const __u8 
 	__builtin_memcpy(f->raddr, addr, ADDR_LEN);
 	f->unread_last = 0;
 	__builtin_memcpy(want.raddr, addr, ADDR_LEN);
-	actor__acts(sk, f, &f->actor, &want);
+	actor__read(&f->actor, task__current());
+	actor__tell(sk, f, &f->actor, &want);
 	/* the subflow's own has no file */
 	own = f->mptcp ? (const struct sock *)f->mptcp : sk;
 	socket = READ(struct sock, own, sk_socket);

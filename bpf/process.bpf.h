@@ -261,13 +261,12 @@ static __always_inline void process__tell(struct ev_owner *o)
 }
 
 /*
- * The running thread acts on the socket of `f`, and the record of it will be made by whoever knows its outcome,
+ * The running thread, `a`, acts on the socket of `f`, and the record of it will be made by whoever knows its outcome,
  * when another process may be running: it is told now.
  */
-static __always_inline void actor__acts(const struct sock *sk, struct facts *f, struct ev_actor *a,
+static __always_inline void actor__tell(const struct sock *sk, struct facts *f, struct ev_actor *a,
 					const struct ends *want)
 {
-	actor__read(a, task__current());
 	if (emit__admits(sk, f, a, want))
 		process__tell(&a->proc);
 }

@@ -368,7 +368,7 @@ GLOBAL_FUNC int facts__sweep(__u64 cookie)
 	struct facts *f = facts__get(cookie);
 	const struct sock *sk;
 
-	if (!f || f->cookie != cookie || !f->sk || f->mptcp || !(f->flags & FACT_RELEASED))
+	if (!f || !f->sk || f->mptcp || !(f->flags & FACT_RELEASED))
 		return 0;
 	sk = (const struct sock *)f->sk;
 	if ((__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) == cookie &&
