@@ -168,8 +168,11 @@ static int list_segments(struct audit_dir *d, struct audit_error *why)
 	size_t i;
 
 	if (!dir) {
-		WHY(why, "--dir: '%s' cannot be read: %s", d->path, log__errno(errno));
-		return -errno;
+		err = -errno;
+		WHY(why, "--dir: '%s' cannot be read: %s", d->path, log__errno(-err));
+		if (fd >= 0)
+			close(fd);
+		return err;
 	}
 	rewinddir(dir);
 	while (!err && (entry = readdir(dir)))

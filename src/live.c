@@ -285,8 +285,10 @@ struct live *live__open(const struct live_config *c, int *exit_code)
 	int err;
 
 	*exit_code = EXIT_FAILED;
-	if (!l)
+	if (!l) {
+		log__error("out of memory");
 		return NULL;
+	}
 	l->options = o;
 	l->out = c->out;
 	l->screen = c->screen;

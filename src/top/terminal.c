@@ -40,19 +40,26 @@ static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT
 #define CRASHES (sizeof(crashes) / sizeof(crashes[0]))
 static struct sigaction handlers_before[CRASHES];
 
+/* Also where ncurses calls exit(), as it does when it has no memory (_nc_err_abort). */
+static void put_back(void)
+{
+	if (!saved.taken)
+		return;
+	saved.taken = 0;
+	/* with whoever has gone there is nobody to tell */
+	if (write(STDOUT_FILENO, saved.leave, saved.leave_len) < 0)
+		saved.leave_len = 0;
+	tcsetattr(STDIN_FILENO, TCSANOW, &saved.before);
+	if (saved.errors >= 0)
+		dup2(saved.errors, STDERR_FILENO);
+}
+
 /* Then as if there had been no handler: the core, or the sanitizer's report, is as it would be. */
 static void on_crash(int signal_number)
 {
 	size_t i;
 
-	if (saved.taken) {
-		saved.taken = 0;
-		if (write(STDOUT_FILENO, saved.leave, saved.leave_len) < 0)
-			(void)signal_number;
-		tcsetattr(STDIN_FILENO, TCSANOW, &saved.before);
-		if (saved.errors >= 0)
-			dup2(saved.errors, STDERR_FILENO);
-	}
+	put_back();
 	for (i = 0; i < CRASHES; i++)
 		if (crashes[i] == signal_number)
 			sigaction(signal_number, &handlers_before[i], NULL);
@@ -258,14 +265,18 @@ int terminal__take(void)
 {
 	if (tcgetattr(STDIN_FILENO, &saved.before))
 		return -errno;
+	if (atexit(put_back))
+		return -ENOMEM;
 	setlocale(LC_CTYPE, "");
 	set_escdelay(25);
+	saved.taken = 1;
 	screen = newterm(NULL, stdout, stdin);
-	if (!screen)
+	if (!screen) {
+		put_back();
 		return -EIO;
+	}
 	prepare_leave();
 	catch_crashes();
-	saved.taken = 1;
 	keep_errors();
 	set_modes();
 	make_colors();

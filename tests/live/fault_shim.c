@@ -68,12 +68,13 @@ static unsigned long seen_before(uint64_t hash)
 }
 
 /*
- * Not those of libraries that do not bear it: json-c 0.16 and OpenSSL 3.0 crash at some of theirs, and libseccomp 2.5
- * goes round for ever in seccomp_load().
+ * Not those of libraries that do not bear it: json-c 0.16, OpenSSL 3.0 and ncurses 6.4 crash or exit at some of theirs, and
+ * libseccomp 2.5 goes round for ever in seccomp_load().
  */
 static int is_counted(void *caller)
 {
-	static const char *const left_out[] = { "libjson-c", "libcrypto", "libseccomp" };
+	static const char *const left_out[] = { "libjson-c", "libcrypto", "libseccomp",
+						"libncursesw", "libtinfo" };
 	Dl_info info;
 	size_t i;
 

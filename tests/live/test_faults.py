@@ -68,6 +68,7 @@ class Command:
 
     def __init__(self, *args, fresh=None, same=True, stop=0):
         self.args, self.fresh, self.same, self.stop = args, fresh, same, stop    # stop: SIGTERM after so many seconds
+        self.exits = EXITS_OF_COMMAND if "--" in args else EXITS
 
     def start(self, prefix=(), env=None):
         if self.fresh:
@@ -106,7 +107,7 @@ class Command:
         wrong = []
         if self.stop and got.status == -signal.SIGTERM:
             return []    # it was slow, and not so far that it hears
-        if got.status < 0 or got.status > 127 or got.status not in (EXITS_OF_COMMAND if "--" in self.args else EXITS):
+        if got.status < 0 or got.status > 127 or got.status not in self.exits:
             wrong.append("exit %d" % got.status)
         if any(not line.startswith(("socklife: ", '"?", line 0')) for line in lines):    # ncurses has its own words
             wrong.append("stderr")
@@ -122,6 +123,7 @@ class Screen(Command):
 
     def __init__(self, *args):
         super().__init__(*args, same=False, stop=1)
+        self.exits = EXITS | {2}    # ncurses does not say that it had no memory for what is known of the terminal
         self.terminals = {}
 
     def start(self, prefix=(), env=None):
