@@ -28,7 +28,8 @@ HANGS = 20 * live.SLOW    # seconds, where it takes less than one
 EXITS = {0, 1, 3, 4, 5}
 EXITS_OF_COMMAND = {0, 1, 125, 126, 127}    # 1: before it knows that there is a command
 ERROR = {"open": "EMFILE", "openat": "EMFILE", "read": "EIO", "pread64": "EIO", "write": "ENOSPC", "mmap": "ENOMEM",
-         "munmap": None, "mprotect": "ENOMEM", "mremap": "ENOMEM", "brk": None, "getpid": None, "gettid": None, "getuid": None, "geteuid": None, "getrandom": None, "clone": "EAGAIN", "socket": "EMFILE", "bpf": "ENOMEM",
+         "munmap": None, "mprotect": "ENOMEM", "mremap": "ENOMEM", "brk": None, "getpid": None, "gettid": None,
+         "getuid": None, "geteuid": None, "getrandom": None, "clone": "EAGAIN", "socket": "EMFILE", "bpf": "ENOMEM",
          "perf_event_open": "EMFILE", "epoll_create1": "EMFILE", "signalfd4": "EMFILE", "timerfd_create": "EMFILE",
          "seccomp": "ENOMEM", "futex": None, "exit": None, "exit_group": None, "rt_sigreturn": None, "execve": None,
          "clone3": "ENOSYS", "rseq": None, "set_robust_list": None, "restart_syscall": None, "vfork": None,
@@ -204,10 +205,14 @@ CALL = re.compile(r"^(?:(\d+) +)?([a-z_0-9]+)\(")
 
 
 def calls_of(command):
-    """[(name, number)] of its system calls from main() on, as strace counts them: in each thread. The first fcntl() is there."""
+    """
+    [(name, number)] of its system calls from main() on, as strace counts them: in each thread. The first fcntl() is there.
+    A number that the dynamic loader reaches before main() is left out, also where another thread has it later: strace would
+    fail the loader's.
+    """
     path = live.new_path(".strace")
     whole = command.finish(command.start(["strace", "-f", "-o", path]), "without a fault")
-    before, seen, begun = collections.Counter(), set(), False
+    before, seen, early, begun = collections.Counter(), set(), set(), False
     with open(path, encoding="utf-8", errors="replace") as f:
         for line in f:
             match = CALL.match(line)
@@ -215,10 +220,10 @@ def calls_of(command):
                 continue
             begun = begun or match[2] == "fcntl"
             before[match[1], match[2]] += 1
-            if begun and ERROR.get(match[2], "") is not None:
-                seen.add((match[2], before[match[1], match[2]]))
+            if ERROR.get(match[2], "") is not None:
+                (seen if begun else early).add((match[2], before[match[1], match[2]]))
     check(begun, "no system calls of main()")
-    return whole, sorted(seen)
+    return whole, sorted(seen - early)
 
 
 def system_calls(command, chosen=None):
