@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * ask.c - answers each question of struct kernel from this machine: the table of questions, and those that
+ * /proc, the user database and cgroups answer.
+ */
 #include "ask.h"
 
 #include <errno.h>

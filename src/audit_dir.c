@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * audit_dir.c - makes and locks the log's directory, numbers its segments, and mends what a recorder that was
+ * killed left behind.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

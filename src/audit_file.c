@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * audit_file.c - one open segment: allocated ahead of the writing, with a reserve for the last records of a
+ * full disk.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

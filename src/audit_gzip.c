@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * audit_gzip.c - packs one segment with zlib, a slice a call; the packed file takes its name at the very end.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * audit_keep.c - counts the oldest segments that are beyond the limits of time and size, and tells what went
+ * with them.
+ */
 #include "audit_keep.h"
 
 size_t audit_keep__expired(struct audit_dir *d, const struct audit_limits *l, uint64_t current,

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * audit_line.c - finds the fixed fields at the front of a line without a JSON parser, and makes and takes
+ * apart names of segments.
+ */
 #include <string.h>
 #include "audit_line.h"
 #include "cursor.h"

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * audit_log.c - what the writer thread does with records: number, hash, seal, change the segment, and bear a
+ * full disk.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

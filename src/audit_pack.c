@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* audit_pack.c - which complete segment is packed next. */
 #include <errno.h>
 #include "audit_gzip.h"
 #include "audit_pack.h"

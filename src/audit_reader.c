@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * audit_reader.c - opens files, directories and stdin one after the other, plain or packed, and hands out
+ * their lines.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

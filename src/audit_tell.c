@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * audit_tell.c - says on stderr what of a log could not be read, ten lines and ten files of it, and counts the
+ * rest.
+ */
 #include "audit_tell.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* audit_writer.c - the thread that writes the log, and both sides of its queue. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * capture.c - writes and reads the chunks of a capture file, and refuses what is damaged or of another
+ * version.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* cgroup.c - finds or makes detached mounts of cgroup2 and tracefs, and reads the ids of tracepoints. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

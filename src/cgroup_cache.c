@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* cgroup_cache.c - remembers what each cgroup id was found to be. */
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>

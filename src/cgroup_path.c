@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* cgroup_path.c - takes a cgroup's path apart by the patterns of container runtimes, kubelet and systemd. */
 #include <ctype.h>
 #include <string.h>
 #include "cgroup_path.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* child.c - starts the command behind a pipe, lets it go, and turns how it ended into an exit status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

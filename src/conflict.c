@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* conflict.c - the kernel's comparison of two sockets at bind() and listen(), one rule after the other. */
 #include "conflict.h"
 #include "phrase.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* decode.c - the table of event sizes, and the checks of what is in each before anything else looks at it. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* destinations.c - a hash of bounded size, and moving rates by destination and program. */
 #include "destinations.h"
 
 #include <netinet/in.h>

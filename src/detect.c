@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* detect.c - the registry of detectors, and how records, ticks and polls reach each of them. */
 #include "detect.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* diag.c - sock_diag requests over netlink, and the parsing of their answers. */
 #include "diag.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * ephemeral.c - counts the ports of a pair, chooses the cure, and fills the evidence that two findings have in
+ * common.
+ */
 #include "ephemeral.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * finding_set.c - the life of findings that are open: told once, updated every ten seconds at most, closed
+ * when over.
+ */
 #include "finding_set.h"
 
 #include <stdlib.h>

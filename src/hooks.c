@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* hooks.c - the table of hooks. */
 #include <stddef.h>
 #include "hooks.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* host.c - reads names, ids, clocks and the kernel's version from the machine. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* idmap.c - an open hash in one array; what is removed is filled by what comes behind it. */
 #include "idmap.h"
 
 #include <errno.h>

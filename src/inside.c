@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * inside.c - tells by inode numbers whether the namespaces are the first ones of the machine, and by files
+ * whether this is its file system.
+ */
 #include <stddef.h>
 #include <sys/stat.h>
 #include <unistd.h>

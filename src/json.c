@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* json.c - the growing buffer, and strings, numbers, times and addresses written onto it. */
 #include <netinet/in.h>
 #include <stdlib.h>
 #include "json.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* json_fields.c - writes tuples, options, processes and findings as the records of every command have them. */
 #include <netinet/in.h>
 #include "json_fields.h"
 #include "sink.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* known.c - small bounded memories of the detectors. */
 #include "known.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* life.c - derives role, reason and closer of a socket from its flags, its last state and its errno. */
 #include <errno.h>
 #include <netinet/in.h>
 #include "life.h"

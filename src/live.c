@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* live.c - opens what a session needs, runs the epoll loop, and ends it in order: drain, close, count. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* live_journal.c - gives the journal its turn after each batch, and says what it did not take. */
 #include <errno.h>
 #include <stdlib.h>
 #include "journal.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* live_log.c - carries lines to the log's writer, and does what that asks of the event loop. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

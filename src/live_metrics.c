@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* live_metrics.c - starts the metrics server, and shows it once a second that the event loop is alive. */
 #include "live_metrics.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* metrics.c - counts records into the numbers that are served, with atomic stores of one thread. */
 #include "metrics.h"
 
 #include <netinet/in.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* metrics_http.c - the server: what is answered to which path, and its bounds. */
 #include "metrics_http.h"
 
 #include <errno.h>

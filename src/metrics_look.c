@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* metrics_look.c - walks the sockets of each namespace by sock_diag, and keeps the last answer. */
 #include "metrics_look.h"
 
 #include <linux/bpf.h>

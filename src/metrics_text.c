@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* metrics_text.c - the table of families, and their text. */
 #include "metrics_text.h"
 
 #include <inttypes.h>

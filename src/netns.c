@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* netns.c - finds network namespaces and their names, and visits one in a thread of its own. */
 #include "netns.h"
 
 #include <dirent.h>

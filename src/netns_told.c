@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* netns_told.c - notes which namespaces have been told of, and asks for the settings of those that have not. */
 #include "netns_told.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* notify.c - one datagram to the socket that NOTIFY_SOCKET names, and how often the watchdog wants one. */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* output.c - opens the file of -o, or takes stdout, and decides about colour. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

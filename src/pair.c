@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* pair.c - the hash of a pair, and which TIME_WAIT a connect() may take over. */
 #include "pair.h"
 
 #include <netinet/in.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* past.c - follows sockets through the records before a moment, and connections through their TIME_WAIT. */
 #include "past.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* past_read.c - chooses the segments, reads them, and judges whether the moment was watched. */
 #include "past_read.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* pipeline.c - what is done with an event, a loss and a tick, in their fixed order. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* ports.c - joins sockets that share a port, sorts them, and keeps what each namespace's ports are used for. */
 #include "ports.h"
 
 #include <errno.h>

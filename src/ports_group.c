@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* ports_group.c - finds the connections that differ in nothing but their ports. */
 #include "ports_group.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* ports_past.c - fills the model of ports from what past.c knows of a moment. */
 #include "ports_past.h"
 
 #include <stdlib.h>

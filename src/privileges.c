@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * privileges.c - drops capabilities (which are kept is a table), sets no_new_privs, and installs the seccomp
+ * filter.
+ */
 #include "privileges.h"
 
 #include <dirent.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* processes.c - the table of processes, by number, start and count of execs; least recently used first out. */
 #include "processes.h"
 
 #include <stdlib.h>

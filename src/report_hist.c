@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report_hist.c - values sorted into buckets of 7 significant bits. */
 #include "report_hist.h"
 
 static unsigned int bucket_of(uint64_t v)

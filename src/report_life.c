@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report_life.c - prints the records of one socket as lines, with the time since the one before. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

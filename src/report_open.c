@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report_open.c - a bounded table of sockets by boot and cookie. */
 #include <errno.h>
 #include <stdlib.h>
 #include "report_open.h"

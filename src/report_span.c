@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report_span.c - joins the records of a log to runs, and says why there are gaps. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

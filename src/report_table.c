@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report_table.c - a bounded table of counts by name. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report_time.c - differences by interval, doubled in length when the log is longer than they are. */
 #include <string.h>
 #include "report_time.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* resync.c - tells deaths that were missed, and sockets that were not known. */
 #include <stdlib.h>
 #include <string.h>
 #include "array.h"

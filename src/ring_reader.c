@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * ring_reader.c - takes records out of the ring, gives their places back as zeroes, and waits without spinning
+ * for one that is unfinished.
+ */
 #include <stdint.h>
 #include <string.h>
 #include "ring_reader.h"

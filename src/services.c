@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* services.c - reads getservent() into an array by port and protocol. */
 #include "services.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* sock_table.c - the table of events that change a socket, and the records that they become. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>

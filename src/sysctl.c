@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* sysctl.c - reads /proc/sys/net and the counts of /proc/net where the calling thread is; sets of ports. */
 #include "sysctl.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* table.c - lays out cells in columns, aligned, within a width. */
 #include "table.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* tally.c - counts of the last minute by program and namespace, in a bounded table. */
 #include "tally.h"
 
 #include <stdlib.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * tracer.c - what must be there is checked, then the programs are loaded and their hooks attached; one hook tried
+ * after the other for `check`.
+ */
 #include <bpf/btf.h>
 #include <errno.h>
 #include <linux/perf_event.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* verify.c - goes through numbers, hashes, seals and segments, and names the first thing that is wrong. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* grid.c - writes text and bars into cells, cut at the edges and escaped. */
 #include "top/grid.h"
 
 #include <errno.h>

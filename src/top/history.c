@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* history.c - lists in one array of bounded size; the oldest entry makes room. */
 #include "top/history.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* listeners.c - the index of listeners by namespace, port and address. */
 #include "top/listeners.h"
 
 #include <netinet/in.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* model.c - the lock, and what each kind of record changes. */
 #include "top/model.h"
 
 #include <errno.h>

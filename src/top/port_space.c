@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* port_space.c - counts ports by what they are used for, and destinations by what they have left. */
 #include "top/port_space.h"
 
 #include <netinet/in.h>

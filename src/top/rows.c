@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* rows.c - filters rows, and sorts as many of them as are seen (quickselect with pivots by chance). */
 #include "top/rows.h"
 
 #include <ctype.h>

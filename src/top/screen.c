@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* screen.c - the loop of the thread: a key or a second, a new view, a paint. */
 #include "top/screen.h"
 
 #include <errno.h>

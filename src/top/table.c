@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* table.c - a hash of indexes into an array whose elements do not move. */
 #include "top/table.h"
 
 #include <errno.h>

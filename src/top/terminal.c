@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* terminal.c - ncurses, and giving the terminal back at any end, a crash included. */
 #define NCURSES_WIDECHAR 1
 #include "top/terminal.h"
 #include "top/view.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* told.c - a bounded table of processes, the one told of longest ago first out. */
 #include "top/told.h"
 
 #include <stdio.h>

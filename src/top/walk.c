@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* walk.c - the thread, its share of the time, and what sock_diag says into the model. */
 #include "top/walk.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * fuzz.c - what the fuzz targets share: files in memory, a captured stdout, and independent checks of text,
+ * JSON and HTML.
+ */
 #include <json-c/json.h>
 #include <string.h>
 #include <sys/mman.h>

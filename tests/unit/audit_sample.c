@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* audit_sample.c - logs for the unit tests of what reads them. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
