@@ -73,7 +73,7 @@ for round in 1 2; do
     await $BIN/pg_isready -h 127.0.0.1
     [ $round != 1 ] || pgbench -q -i -h 127.0.0.1 -U nobody postgres >$DIR/init 2>&1
     pgbench -n -c 8 -j 2 -T 2 -h 127.0.0.1 -U nobody postgres >$DIR/bench1 2>&1
-    pgbench -n -S -C -c 8 -j 2 -T 2 -h ::1 -U nobody postgres >$DIR/bench2 2>&1
+    pgbench -n -S -C -c 8 -j 2 -t 15 -h ::1 -U nobody postgres >$DIR/bench2 2>&1
     kill -INT $server
     wait $server || true
 done
