@@ -111,8 +111,21 @@ def first_event(argv, directory):
                     os.read(leader, 65536)
                 except OSError:
                     break
-            tracer.wait()
+            end(tracer, argv)
             os.close(leader)
+
+
+def end(tracer, argv):
+    """By SIGINT, which bpftrace has been seen to lose, and where that does not help by SIGKILL."""
+    for number in (signal.SIGINT, signal.SIGINT, signal.SIGKILL):
+        if tracer.poll() is not None:
+            return
+        tracer.send_signal(number)
+        try:
+            tracer.wait(15)
+        except subprocess.TimeoutExpired:
+            pass
+    print(f"{' '.join(argv)} had to be killed", file=sys.stderr)
 
 
 class Tracer:
@@ -178,14 +191,7 @@ class Tracer:
         return total / 1000
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-                print(f"{' '.join(self.argv)} had to be killed", file=sys.stderr)
+        end(self.process, self.argv)
 
     def __exit__(self, *error):
         self.stop()
