@@ -460,8 +460,10 @@ int tracer__check(void (*report)(void *arg, const struct hook_status *s), void *
 	static const struct socket_filter all = {
 		.tcp = true, .udp = true, .ipv4 = true, .ipv6 = true
 	};
-	struct tracer t = { .config = { .filter = &all, .sends = true, .ring_size = 4096 },
-			    .cgroup = -1 };
+	struct tracer t = {
+		.config = { .filter = &all, .sends = true, .only_try = true, .ring_size = 4096 },
+		.cgroup = -1
+	};
 	struct btf *vmlinux;
 	int i, err;
 

@@ -20,6 +20,7 @@ struct tracer_config {
 	bool tree;          /* follow descendants: of --pid, or of what is forked while adopting */
 	bool only_snapshot; /* no events: tracer__snapshot() with SNAPSHOT_PORTS, and */
 	bool tcp_options;   /* ... tracer__tcp_options() too */
+	bool only_try;      /* the programs as they are, attached for a moment: nothing is kept */
 	size_t ring_size;   /* bytes */
 };
 

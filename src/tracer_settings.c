@@ -12,7 +12,7 @@
 
 #define CLOCK_STEP 1000000
 
-/* No socket is `wanted` for its own sake, so none gets facts; what then is never used need not be large. */
+/* Where no socket gets facts, or those that do not matter: large maps would only take time to make. */
 static void shrink_maps(struct tracer *t)
 {
 	struct bpf_map *map;
@@ -30,10 +30,10 @@ void tracer__fill_settings(struct tracer *t)
 	struct settings *s = &t->skel->rodata->settings;
 	int side;
 
-	if (t->config.only_snapshot) {
+	if (t->config.only_snapshot || t->config.only_try)
 		shrink_maps(t);
+	if (t->config.only_snapshot)
 		return;
-	}
 	s->filters = f->on;
 	if (t->config.tree)
 		s->filters |= FILTER_PID;
