@@ -130,8 +130,8 @@ $(B)/static/socklife: $(SRCS:%.c=$(B)/%.o) $(STATIC_SRCS:%.c=$(B)/%.o)
 	$(Q)$(CC) $(C_FLAGS) -static-pie -s -Wl,--no-warnings -o $@ $^ $(LDFLAGS) $(STATIC_LIBS)
 static: $(B)/static/socklife
 
-# The same for libFuzzer, which only clang has.
-FUZZ_FLAGS = $(C_FLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link
+# The same for libFuzzer, which only clang has, with small bounds (src/report.h).
+FUZZ_FLAGS = $(C_FLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 $(B)/fuzz/%.o: %.c $(B)/flags | $(SKELETON)
 	$(call say,CC-fuzz,$<)
 	$(Q)mkdir -p $(@D)
