@@ -122,7 +122,7 @@ def end(tracer, argv):
             return
         tracer.send_signal(number)
         try:
-            tracer.wait(15)
+            tracer.wait(30)
         except subprocess.TimeoutExpired:
             pass
     print(f"{' '.join(argv)} had to be killed", file=sys.stderr)
