@@ -29,7 +29,7 @@
 #define REPORT_LIVES_MAX    16
 #define REPORT_FAILED_MAX   8
 #endif
-#define REPORT_HOSTS_MAX    16
+#define REPORT_HOSTS_MAX 16
 
 /* Columns of the tables. */
 enum {
