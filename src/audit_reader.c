@@ -15,8 +15,13 @@
 #include "array.h"
 #include "audit_reader.h"
 
+#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 #define BUFFER_STEP ((size_t)1 << 20)
 #define PACKED_MAX  ((size_t)256 << 10)
+#else /* lines reach over several reads */
+#define BUFFER_STEP ((size_t)4 << 10)
+#define PACKED_MAX  ((size_t)1 << 10)
+#endif
 #define OTHERS_MAX  16
 #define WINDOW_BITS (15 + 16) /* zlib: the largest window, a gzip header */
 

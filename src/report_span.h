@@ -8,7 +8,11 @@
 
 #include "report_record.h"
 
+#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 #define RUNS_MAX 16384
+#else
+#define RUNS_MAX 8
+#endif
 
 /* How a run ended. */
 enum run_end { RUN_GOES_ON, RUN_STOPPED, RUN_CUT, RUN_MISSING };
