@@ -414,9 +414,11 @@ static void sweep(struct live *l)
 	size_t i;
 
 	if (!l->n_gone && now - l->swept_ns >= SWEEP_NS) {
-		l->swept_ns = now;
 		l->n_gone = tracer__sweep(l->tracer, now > DYING_NS ? now - DYING_NS : 0, l->gone,
 					  SWEEP_ROOM);
+		/* else there may have been no room for more, which the next look finds */
+		if (l->n_gone <= SWEEP_ROOM - SWEEP_MAX)
+			l->swept_ns = now;
 	}
 	if (!l->n_gone || !drain_whole(l))
 		return;
