@@ -573,14 +573,9 @@ def same_bytes(live, replayed, what):
     raise AssertionError("%s: live has %d bytes, replayed %d" % (what, len(live), len(replayed)))
 
 
-_capture = None    # of the last traced()
-
-
-def traced(cmd, options=(), as_json=True, facts=None, status=0, env=None):
+def traced(cmd, options=(), as_json=True, facts=None, status=0, env=None, capture=None):
     """`trace [--json] -o FILE --capture FILE OPTIONS -- CMD`, and its replay must give the same bytes."""
-    global _capture
-    out, capture = new_path(".out"), new_path(".capture")
-    _capture = capture
+    out, capture = new_path(".out"), capture or new_path(".capture")
     form = ["--json"] if as_json else []
     environment = dict(os.environ, **(env or {}))
     if facts:
@@ -603,24 +598,19 @@ def check_text(text):
 
 
 def trigger(name, *args, where=None, options=(), status=0, lost=(), whole=True, text=True):
-    """Run a trigger under socklife, with JSON and (once more) with text; returns the JSON run."""
-    cmd = in_netns(where, program(name), *args)
-    path = new_path(".facts")
-    live, stderr = traced(cmd, options, True, path, status)
-    records = parse(live)
+    """Run a trigger under socklife, with JSON, and its capture once more as text; returns the JSON run."""
+    path, capture = new_path(".facts"), new_path(".capture")
+    output, stderr = traced(in_netns(where, program(name), *args), options, True, path, status, capture=capture)
+    records = parse(output)
     run = Run(records, read_facts(path), status, stderr, where)
     check_stream(records, run.facts, lost, whole)
     if not lost:    # else what is there is looked up again
         equal(run.of("snapshot"), [], "snapshots under trace -- CMD")
-    if text and SLOW > 1:    # its capture as text: one run less of the kernel side
-        done = socklife("replay", _capture)
+    if text:
+        done = socklife("replay", capture)
         equal(done.returncode, 0, "exit of replay (%s)" % done.stderr.decode("utf-8", "replace").strip())
         check_text(done.stdout)
         run.text = done.stdout.decode()
-    elif text:
-        output, _ = traced(cmd, options, False, new_path(".facts"), status)
-        check_text(output)
-        run.text = output.decode()
     return run
 
 

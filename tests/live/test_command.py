@@ -154,6 +154,14 @@ def test_ipv6_off():
               ["accept", "close", "close", "close", "connect"], "records")
 
 
+def test_text():
+    """Lines as they are written while the command runs, hostile names in them; the replay has the same bytes."""
+    for cmd in (["tcp_local_close"], ["hostile_name"], ["bind_in_use", "127.0.0.1", "127.0.0.1"]):
+        output, _ = live.traced([live.program(cmd[0]), *cmd[1:]], as_json=False, facts=live.new_path(".facts"))
+        live.check_text(output)
+        check(output.count(b"\n") > 3, "lines are missing: %r", output)
+
+
 def test_not_root():
     done = unprivileged("trace", "--timeout", "1s")
     equal(done.returncode, 3, "exit (%s)" % text_of(done))
