@@ -29,7 +29,7 @@ REFUSED = {("ipv4", "mapped"): errno.EAFNOSUPPORT, ("v6only", "mapped"): errno.E
 FIRST_PORT = 2000    # each combination of a trace has a port of its own, and so is a subject of its own
 STATE = {("tcp", "bound"): "CLOSE", ("tcp", "listening"): "LISTEN", ("tcp", "connected"): "ESTABLISHED",
          ("udp", "bound"): "CLOSE", ("udp", "connected"): "ESTABLISHED"}
-CONFLICTS = 500     # of one trace, about: it has a time limit, which a busy machine is to keep as well
+CONFLICTS = 1000    # of one trace, about: it has a time limit, which a busy machine is to keep as well
 SHOWN = 40          # mismatches told in full
 
 Side = collections.namedtuple("Side", "family address options state")
