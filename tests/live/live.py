@@ -674,12 +674,15 @@ class Tracer:
             self.socks = by_sock(self.records)
         return False
 
-    def has(self, **fields):
-        """Has a record with these fields been written by now?"""
+    def written(self):
+        """The records by now, one after the other."""
         with open(self.path, "rb") as f:
             lines = f.read().split(b"\n")[:-1]
-        for line in lines:
-            record = json.loads(line)
+        return map(json.loads, lines)
+
+    def has(self, **fields):
+        """Has a record with these fields been written by now?"""
+        for record in self.written():
             if all(record.get(key) == value for key, value in fields.items()):
                 return record
         return None

@@ -153,9 +153,7 @@ def slots_map(pid):
 
 def closes(tracer):
     """The close records by now, by socket."""
-    with open(tracer.path, "rb") as f:
-        records = [json.loads(line) for line in f.read().split(b"\n")[:-1]]
-    return {r["sock"]: r for r in records if r["type"] == "close"}
+    return {r["sock"]: r for r in tracer.written() if r["type"] == "close"}
 
 
 def test_died_unseen():

@@ -272,10 +272,10 @@ def compare(records, strace):
         end = life[-1]
         if end["type"] != "close":
             problems.append("no close: %r" % want)
-        elif sock.closers():
+        elif closers := sock.closers():
             closer = end.get("closed_by", {})
-            if (closer.get("pid"), closer.get("exit", False)) not in sock.closers():
-                problems.append("%r closed by %r, strace says %r" % (want, closer, sock.closers()))
+            if (closer.get("pid"), closer.get("exit", False)) not in closers:
+                problems.append("%r closed by %r, strace says %r" % (want, closer, closers))
         else:
             problems.append("strace never saw the end of %r" % want)
         if sock.listener and life[0].get("listener") != inodes.get(sock.listener):
