@@ -240,12 +240,14 @@ TIDY_CHECKS := clang-analyzer-*,bugprone-*,misc-redundant-expression,misc-unused
 	-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result,\
 	-bugprone-assignment-in-if-condition,-bugprone-suspicious-string-compare
 empty :=
+# Nodes that the analyzer looks at in one function; 225000 is its own bound, a quarter of them takes a third of the time.
+TIDY_NODES ?= 225000
 lint-tidy: $(SKELETON)
 	$(call say,TIDY,"$(words $(SRCS) $(STATIC_SRCS)) files")
 	$(Q)printf '%s\n' $(SRCS) $(STATIC_SRCS) | xargs -P $$(nproc) -I{} $(CLANG_TIDY) {} --quiet \
 		--header-filter='^(src|include)/' --warnings-as-errors='*' \
 		--checks='-*,$(subst $(empty) $(empty),,$(TIDY_CHECKS))' \
-		-- $(filter-out -Werror,$(C_FLAGS)) 2>$(B)/tidy.log || \
+		-- $(filter-out -Werror,$(C_FLAGS)) -Xclang -analyzer-config -Xclang max-nodes=$(TIDY_NODES) 2>$(B)/tidy.log || \
 		{ grep -v 'warnings generated' $(B)/tidy.log; exit 1; }
 
 lint-cppcheck:
