@@ -238,7 +238,7 @@ static __noinline bool send__admitted(const struct sock *sk, struct facts *f,
 	return emit__wanted(sk, f, &actor, want);
 }
 
-/* An unconnected send: the port is chosen by now (kernel-facts: unconnected autobind). */
+/* An unconnected send: the port is chosen by now (inet_send_prepare). */
 static __always_inline void send__seen(struct bpf_sock_addr *ctx, struct ends *dest)
 {
 	const struct sock *sk;

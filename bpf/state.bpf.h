@@ -35,7 +35,7 @@ static __always_inline __u64 state__packet_ns(const struct sock *sk)
 /*
  * Bytes and errors, at the change to CLOSE: a local abort clears them before tcp_destroy_sock. The SYN
  * and the FIN take a sequence number each; bytes_acked counts them when they were acknowledged, and
- * write_seq - snd_una holds them while they were not (kernel-facts: bytes).
+ * write_seq - snd_una holds them while they were not (tcp_snd_una_update).
  */
 static __always_inline void state__save(const struct sock *sk, const struct tcp_sock *tp,
 					struct facts *f, int old, __u32 implied)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include "options.h"
 
-/* Exit codes (interface.md). */
+/* Exit codes (docs/usage.md). */
 enum {
 	EXIT_FINE = 0,
 	EXIT_FAILED = 1,

@@ -10,7 +10,7 @@
 
 #define CONSUME_MAX   50000        /* then signals and ticks have their turn */
 #define CONSUME_NS    200000000ull /* the same: a record can cost an answer of the kernel */
-#define SNAPSHOT_READ (256 * 1024) /* small reads miss sockets (kernel-facts: iterators) */
+#define SNAPSHOT_READ (256 * 1024) /* few reads: sockets come and go between two */
 #define SPILL_BATCH   1024         /* facts in the hash, a system call */
 #define SPILL_BATCHES 64           /* a sweep */
 #define FACTS_STRIDE  ((sizeof(struct facts) + 7) / 8 * 8) /* kernel/bpf/arraymap.c: elem_size */
