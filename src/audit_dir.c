@@ -491,6 +491,8 @@ static int cut_off(struct audit_dir *d, const struct tail *t, struct audit_past 
 	if (!err && s->size > t->whole) {
 		torn = create_torn(d, s->number, past->torn_name);
 		err = torn < 0 ? torn : copy_rest(fd, torn, t->whole);
+		if (torn >= 0 && err)
+			unlinkat(d->fd, past->torn_name, 0);
 	}
 	if (!err && (ftruncate(fd, (off_t)t->whole) || fsync(fd)))
 		err = -errno;

@@ -53,6 +53,7 @@ struct audit_log {
 	uint64_t batch_from, batch_to; /* their times */
 	struct lost lost;              /* not told yet */
 	struct audit_gone gone;        /* segments that went and are not told yet */
+	uint64_t told_to;              /* the last one that was told to go */
 	bool failing;
 	uint64_t retry_ns; /* not before */
 	struct audit_pack pack;
@@ -151,9 +152,9 @@ static int tell_lost(struct audit_log *l, bool last)
 /* --- seals --- */
 
 /* `end`: of the segment. Its place is in the reserve if nowhere else. */
-static int write_seal(struct audit_log *l, bool end)
+static int append_seal(struct audit_log *l, bool end)
 {
-	int err, sync_err = 0;
+	int err;
 
 	begin_line(l, host__now(), "seal");
 	err = seal_chain__make(l->chain, &l->line, end);
@@ -165,23 +166,52 @@ static int write_seal(struct audit_log *l, bool end)
 	audit__u64(l->line.data, l->line.len, "index", &l->seals);
 	l->records = 0;
 	l->sealed_ns = host__now();
-	if (!l->config.options->no_sync)
-		sync_err = audit_file__sync(&l->file);
-	err = seal_chain__done(l->chain, l->key_fd);
+	return 0;
+}
+
+/* What is left to do when the seal is in the file. */
+static int settle_seal(struct audit_log *l)
+{
+	int sync_err = l->config.options->no_sync ? 0 : audit_file__sync(&l->file);
+	int err = seal_chain__done(l->chain, l->key_fd);
+
 	return err ? err : sync_err;
 }
 
-static void remove_oldest(struct audit_log *l, size_t n)
+static int write_seal(struct audit_log *l)
+{
+	int err = append_seal(l, false);
+
+	return err ? err : settle_seal(l);
+}
+
+/* --- segments that have to go --- */
+
+static int remove_oldest(struct audit_log *l)
+{
+	const struct audit_segment *s = audit_dir__segment(l->dir, 0);
+	int err;
+
+	audit_pack__forget(&l->pack, s->number);
+	err = audit_dir__remove_oldest(l->dir);
+	l->status.keep = err;
+	return err;
+}
+
+/* Those that were told to go. False: one cannot be removed. It is tried again, and not told again. */
+static bool remove_told(struct audit_log *l)
 {
 	const struct audit_segment *s;
+	bool any = false;
 
-	while (n-- && (s = audit_dir__segment(l->dir, 0))) {
-		audit_pack__forget(&l->pack, s->number);
-		if (audit_dir__remove_oldest(l->dir))
-			break;
+	while ((s = audit_dir__segment(l->dir, 0)) && s->number <= l->told_to) {
+		if (remove_oldest(l))
+			return false;
+		any = true;
 	}
-	if (!l->config.options->no_sync)
+	if (any && !l->config.options->no_sync)
 		audit_dir__sync(l->dir);
+	return true;
 }
 
 /* What has to go is told before this seal and removed after it: nothing goes without a word. */
@@ -189,16 +219,20 @@ static int seal(struct audit_log *l)
 {
 	const struct audit_limits limits = { .size = l->config.options->keep_size,
 					     .time_ns = l->config.options->keep_ns };
-	size_t n = l->failing ? 0 : audit_keep__expired(l->dir, &limits, l->file.size, wall_now());
-	struct audit_gone gone;
+	struct audit_gone gone = { 0 };
+	size_t n = 0;
 	int err;
 
+	if (!l->failing && remove_told(l))
+		n = audit_keep__expired(l->dir, &limits, l->file.size, wall_now());
 	audit_keep__gone(l->dir, n, &l->first, &gone);
 	if (n && tell_gone(l, &gone, false))
 		n = 0;
-	err = write_seal(l, false);
-	if (n && !err)
-		remove_oldest(l, n);
+	err = write_seal(l);
+	if (n && !err) {
+		l->told_to = gone.last_segment;
+		remove_told(l);
+	}
 	return err;
 }
 
@@ -228,7 +262,7 @@ static void fail(struct audit_log *l, int err)
 	if (!l->config.options->drop_oldest)
 		l->status.stopped = true;
 	if (first && l->records && l->file.fd >= 0)
-		write_seal(l, false);
+		write_seal(l);
 	l->status.error = err;
 }
 
@@ -238,21 +272,26 @@ static void fail(struct audit_log *l, int err)
  */
 static bool drop_oldest(struct audit_log *l)
 {
+	const struct audit_segment *s = audit_dir__segment(l->dir, 0);
 	struct audit_gone gone;
-	bool told = false;
 
-	if (!l->config.options->drop_oldest || !audit_dir__segment(l->dir, 0))
+	if (!l->config.options->drop_oldest || !s)
 		return false;
 	audit_keep__gone(l->dir, 1, &l->first, &gone);
+	if (s->number > l->told_to && !l->gone.last_segment && l->file.fd >= 0 &&
+	    audit_file__has_reserve(&l->file) && !tell_gone(l, &gone, true) && !write_seal(l))
+		l->told_to = gone.last_segment;
+	if (remove_oldest(l))
+		return false;
+	if (!l->config.options->no_sync)
+		audit_dir__sync(l->dir);
+	if (gone.last_segment <= l->told_to)
+		return true;
 	if (l->gone.last_segment) { /* they are told together */
 		gone.records += l->gone.records;
 		gone.from_ns = l->gone.from_ns;
-	} else if (l->file.fd >= 0 && audit_file__has_reserve(&l->file)) {
-		told = !tell_gone(l, &gone, true) && !write_seal(l, false);
 	}
-	remove_oldest(l, 1);
-	if (!told)
-		l->gone = gone;
+	l->gone = gone;
 	return true;
 }
 
@@ -371,16 +410,18 @@ static int open_next(struct audit_log *l)
 	return err;
 }
 
-/* The end of the segment that is being written. */
-static int close_segment(struct audit_log *l)
+/* The end of the segment that is being written: nothing may follow its last seal, be that synced or not. */
+static int close_segment(struct audit_log *l, int *unsynced)
 {
 	int err;
 
+	*unsynced = 0;
 	if (l->file.fd < 0)
 		return 0;
-	err = write_seal(l, true);
+	err = append_seal(l, true);
 	if (err)
 		return err;
+	*unsynced = settle_seal(l);
 	audit_file__close(&l->file);
 	/* without memory it is not packed, nor deleted by retention, before the next start */
 	audit_dir__ended(l->dir, l->segment, l->file.size);
@@ -412,7 +453,7 @@ static int write_first_line(struct audit_log *l, const struct audit_item *item)
 
 void audit_log__segment(struct audit_log *l, const struct audit_item *item)
 {
-	int err;
+	int err, unsynced = 0;
 
 	audit_log__flush(l);
 	l->asked = false;
@@ -420,7 +461,7 @@ void audit_log__segment(struct audit_log *l, const struct audit_item *item)
 	l->began_ns = host__now();
 	err = l->next.fd < 0 ? open_next(l) : 0;
 	if (!err)
-		err = close_segment(l);
+		err = close_segment(l, &unsynced);
 	if (!err) {
 		l->file = l->next;
 		l->next.fd = -1;
@@ -432,6 +473,8 @@ void audit_log__segment(struct audit_log *l, const struct audit_item *item)
 	}
 	if (!err && !l->config.options->no_sync)
 		err = audit_dir__sync(l->dir);
+	if (!err)
+		err = unsynced;
 	if (err)
 		fail(l, err);
 	else
@@ -446,7 +489,7 @@ void audit_log__opened(struct audit_log *l)
 
 int audit_log__end(struct audit_log *l, const struct audit_item *item)
 {
-	int err;
+	int err, unsynced = 0;
 
 	audit_log__flush(l);
 	if (l->file.fd < 0)
@@ -457,7 +500,9 @@ int audit_log__end(struct audit_log *l, const struct audit_item *item)
 		err = write_line(l, true);
 	}
 	if (!err)
-		err = close_segment(l);
+		err = close_segment(l, &unsynced);
+	if (!err)
+		err = unsynced;
 	if (err)
 		l->status.error = err;
 	return l->status.stopped ? l->status.error : err;
@@ -582,16 +627,21 @@ static int seal_past(struct audit_log *l)
 	if (err)
 		return err;
 	l->records = l->past.unsealed;
-	err = write_seal(l, true);
+	err = append_seal(l, true);
+	if (!err)
+		err = settle_seal(l);
 	audit_file__close(&l->file);
 	return err;
 }
 
 static int recover(struct audit_log *l, struct audit_error *why)
 {
-	int err = audit_dir__recover(l->dir, l->config.key != NULL, &l->past, why);
 	struct statvfs fs;
+	int err;
 
+	do /* what is torn is copied, which a full disk has no room for */
+		err = audit_dir__recover(l->dir, l->config.key != NULL, &l->past, why);
+	while (is_full(err) && audit_dir__segment(l->dir, 1) && drop_oldest(l));
 	if (!err)
 		l->segment = l->past.segment;
 	l->seq = l->past.seq;

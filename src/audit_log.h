@@ -23,6 +23,7 @@ struct audit_config {
 struct audit_status {
 	int error;     /* -errno: nothing can be written since; 0: all is well */
 	bool stopped;  /* ... and it will not be tried again */
+	int keep;      /* -errno: why a segment was not removed that had to go; 0: all could */
 	int gzip;      /* -errno: why the last one was not packed that could not be; 0: all could */
 	uint64_t lost; /* records that could not be written, in all */
 };

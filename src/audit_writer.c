@@ -74,7 +74,7 @@ static void publish_status(struct audit_writer *w)
 {
 	const struct audit_status *s = audit_log__status(w->log);
 	bool news = s->error != w->status.error || s->stopped != w->status.stopped ||
-		    s->gzip != w->status.gzip;
+		    s->gzip != w->status.gzip || s->keep != w->status.keep;
 
 	if (!news && s->lost == w->status.lost)
 		return;

@@ -25,7 +25,7 @@ struct live_log {
 	bool rotate;
 	bool telling;
 	unsigned int waited_ms;
-	int error, gzip; /* said already */
+	int error, gzip, keep; /* said already */
 	uint64_t lost;
 	uint64_t rounds, stalled_ns; /* of the writer, for health() */
 };
@@ -126,6 +126,11 @@ static void hear(struct live_log *g, const struct audit_status *s)
 			  g->options->dir, log__errno(s->gzip));
 	g->error = s->error;
 	g->gzip = s->gzip;
+	if (s->keep && s->keep != g->keep)
+		log__warn(
+			"the oldest segment in '%s' cannot be removed: %s: it stays beyond the limit",
+			g->options->dir, log__errno(s->keep));
+	g->keep = s->keep;
 	g->lost = s->lost;
 }
 

@@ -367,6 +367,53 @@ static void kept_by_size(void **state)
 	assert_non_null(strstr(text, "\"reason\":\"retention\",\"count\":10"));
 }
 
+static int retention_told(void)
+{
+	const char *p;
+	char name[64];
+	int i, n = 0;
+
+	for (i = 1; i <= 40; i++) {
+		snprintf(name, sizeof(name), "socklife-%06d.ndjson", i);
+		read_all(name, text, sizeof(text));
+		for (p = text; (p = strstr(p, "\"reason\":\"retention\"")); p++)
+			n++;
+	}
+	return n;
+}
+
+static void fill_segments(int n)
+{
+	while (n--) {
+		segment();
+		records(100);
+		seal_now();
+	}
+}
+
+/* A segment that cannot be removed is told to go once, and goes as soon as it can; a directory stands for it. */
+static void oldest_stays(void **state)
+{
+	(void)state;
+	options.keep_size = 64 << 10;
+	open_log();
+	fill_segments(2);
+	assert_int_equal(rename(path_of("socklife-000001.ndjson"), path_of("aside")), 0);
+	assert_int_equal(mkdir(path_of("socklife-000001.ndjson"), 0700), 0);
+	fill_segments(18);
+	assert_int_equal(audit_log__status(audit)->keep, -EISDIR);
+	assert_true(exists("socklife-000002.ndjson"));
+	assert_int_equal(rmdir(path_of("socklife-000001.ndjson")), 0);
+	assert_int_equal(retention_told(), 1);
+	assert_int_equal(rename(path_of("aside"), path_of("socklife-000001.ndjson")), 0);
+	fill_segments(1);
+	assert_int_equal(audit_log__status(audit)->keep, 0);
+	assert_false(exists("socklife-000001.ndjson"));
+	assert_false(exists("socklife-000012.ndjson"));
+	end_log();
+	want(VERIFY_WHOLE);
+}
+
 static void kept_by_time(void **state)
 {
 	const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
@@ -623,6 +670,60 @@ static void sealed_with_a_key(void **state)
 	assert_int_equal(r.seals, 3);
 }
 
+static int key_descriptor(const char *name)
+{
+	char link[64], target[512];
+	ssize_t n;
+	int fd;
+
+	for (fd = 3; fd < 100; fd++) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		n = readlink(link, target, sizeof(target) - 1);
+		target[n < 0 ? 0 : n] = '\0';
+		if (n > 0 && !strcmp(target, name))
+			return fd;
+	}
+	fail_msg("the key is not open");
+	return -1;
+}
+
+/* A segment whose last seal is written has ended, also where the key could not follow. */
+static void key_cannot_be_written(void **state)
+{
+	struct seal_key key = { .index = 1, .bytes = { 7 } };
+	char name[512];
+	int fd, full;
+
+	(void)state;
+	options.drop_oldest = true;
+	snprintf(name, sizeof(name), "%s", path_of("lock.key"));
+	config.key = name;
+	write_key(&key);
+	open_log();
+	segment();
+	records(5);
+	fd = key_descriptor(name);
+	full = open("/dev/full", O_RDWR);
+	assert_int_equal(dup2(full, fd), fd);
+	segment();
+	assert_int_equal(audit_log__status(audit)->error, -ENOSPC);
+	record();
+	close(full);
+	full = open(name, O_RDWR);
+	assert_int_equal(dup2(full, fd), fd);
+	close(full);
+	usleep(1100000);
+	audit_log__ready(audit);
+	assert_int_equal(audit_log__status(audit)->error, 0);
+	records(5);
+	end_log();
+	unlink(name);
+	assert_int_equal(check(&key, false).kind, VERIFY_WHOLE);
+	assert_true(exists("socklife-000002.ndjson"));
+	read_all("socklife-000002.ndjson", text, sizeof(text));
+	assert_non_null(strstr(text, "\"reason\":\"disk\",\"count\":1"));
+}
+
 /* --- what is refused --- */
 
 static void want_refused(const char *word)
@@ -760,6 +861,7 @@ int main(void)
 		TEST(rotated_and_packed),
 		TEST(asks_for_the_next),
 		TEST(kept_by_size),
+		TEST(oldest_stays),
 		TEST(kept_by_time),
 		TEST(goes_on_after_a_crash),
 		TEST(torn_anywhere),
@@ -768,6 +870,7 @@ int main(void)
 		TEST(crash_after_crash),
 		TEST(half_packed),
 		TEST(sealed_with_a_key),
+		TEST(key_cannot_be_written),
 		TEST(locked),
 		TEST(refused),
 		TEST(foreign_files),
