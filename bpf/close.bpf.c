@@ -21,7 +21,8 @@ static __always_inline void close__released(const struct sock *sk, struct facts 
 	int flags = actor__read(&f->actor, task__current());
 
 	f->released_ns = now;
-	if (flags & PF_KTHREAD) {
+	/* socklife's own: a walk through all descriptors held the file while its owner let go of it (fput) */
+	if ((flags & PF_KTHREAD) || f->actor.proc.tgid == self_tgid) {
 		facts__set(f, FACT_RELEASED | FACT_KERNEL_CLOSED);
 		__builtin_memset(&f->actor, 0, sizeof(f->actor));
 		f->actor.proc = f->owner;

@@ -92,18 +92,31 @@ static __always_inline bool compat__in_listen(void)
 #endif
 }
 
-/* IP_LOCAL_PORT_RANGE (6.3): low in the lower half, high in the upper; 0: the namespace's. */
+/*
+ * IP_LOCAL_PORT_RANGE, "inet: Add IP_LOCAL_PORT_RANGE socket option" (6.3): low in the lower half, high in the upper; 0: the
+ * namespace's. Two numbers in the kernel until 6.7, one since. CO-RE takes a struct for no number.
+ */
 struct inet_sock___range {
 	__u32 local_port_range;
 } __attribute__((preserve_access_index));
 
+struct inet_sock___two {
+	struct {
+		__u16 lo, hi;
+	} local_port_range;
+} __attribute__((preserve_access_index));
+
 static __always_inline __u32 compat__port_range(const struct sock *sk)
 {
-	const struct inet_sock___range *inet = (const void *)sk;
+	const struct inet_sock___range *one = (const void *)sk;
+	const struct inet_sock___two *two = (const void *)sk;
 	__u32 range = 0;
 
-	if (bpf_core_field_exists(inet->local_port_range))
-		range = READ(struct inet_sock___range, sk, local_port_range);
+	if (bpf_core_field_exists(one->local_port_range))
+		range = BPF_CORE_READ(one, local_port_range);
+	else if (bpf_core_field_exists(two->local_port_range.lo))
+		range = BPF_CORE_READ(two, local_port_range.lo) |
+			(__u32)BPF_CORE_READ(two, local_port_range.hi) << 16;
 	return range;
 }
 

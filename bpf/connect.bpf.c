@@ -84,7 +84,16 @@ static __always_inline bool connect__undecided(long ret)
 	       ret == -ERESTARTSYS || ret == -EBADF || ret == -ENOTSOCK || ret == -EFAULT;
 }
 
-/* Refused before the connect hook ran, and not the late echo of an asynchronous failure. */
+/* What a change of state has told of (connect__failed), once. */
+static __always_inline bool connect__was_told(struct facts *f, long ret, __u64 now)
+{
+	if (!(f->flags & FACT_CONNECT_FAILED) || f->connect_ns || f->sk_err != ret)
+		return false;
+	f->connect_ns = now;
+	return true;
+}
+
+/* Refused before the connect hook ran. */
 static __always_inline bool connect__refused_early(long ret)
 {
 	return ret == -EINVAL || ret == -EAFNOSUPPORT || ret == -EPERM || ret == -EACCES ||
@@ -127,7 +136,7 @@ int sys_exit_connect(struct trace_event_raw_sys_exit *ctx)
 	}
 	if (f->flags & FACT_CONNECTING) {
 		connect__outcome(sk, f, ret, CONNECT_DECIDED, now);
-	} else if (connect__refused_early(ret)) {
+	} else if (!connect__was_told(f, ret, now) && connect__refused_early(ret)) {
 		f->connect_ns = now;
 		actor__fill(&f->actor);
 		connect__outcome(sk, f, ret, CONNECT_DECIDED, now);

@@ -78,4 +78,11 @@ static __always_inline void connect__outcome(const struct sock *sk, struct facts
 		f->rport = 0; /* the socket has it itself, and may be disconnected later */
 }
 
+/* Told by a change of state. The program has yet to hear of it, by a connect() that returns it: connect_ns is 0 until then. */
+static __always_inline void connect__failed(const struct sock *sk, struct facts *f, int error)
+{
+	connect__outcome(sk, f, error, CONNECT_DECIDED, bpf_ktime_get_boot_ns());
+	f->connect_ns = 0;
+}
+
 #endif

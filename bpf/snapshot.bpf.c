@@ -9,6 +9,7 @@
 volatile __u8 snapshot_mode = SNAPSHOT_NEW;
 volatile __u16 snapshot_port = 0;  /* only this local port; 0: any */
 volatile __u32 snapshot_netns = 0; /* only the namespace with this inode number; 0: any */
+volatile __u8 snapshot_made = 0;   /* what was there before the start was told */
 
 /*
  * The process whose descriptor was found: not the running one, which is socklife itself. One pass goes
@@ -116,9 +117,11 @@ static __always_inline bool snapshot__wants(struct sock *sk, struct facts *f,
 	case SNAPSHOT_HOLDERS:
 		return true;
 	case SNAPSHOT_TOLD:
-		/* none at all: all of it was lost, or its accept() came before it had a cookie */
-		if (!f->flags)
+		/* none at all: all of it was lost, or nobody has asked for what was there before */
+		if (!f->flags && snapshot_made) {
 			facts__set(f, FACT_EXISTED | snapshot__past(sk));
+			__builtin_memcpy(&f->owner, &a->proc, sizeof(f->owner));
+		}
 		return f->flags & (FACT_EVENT | FACT_EXISTED | FACT_ESTABLISHED);
 	}
 	/* a socket of several processes: the filters may want it for the second one's sake */
@@ -263,6 +266,12 @@ static __always_inline void snapshot__write(struct bpf_iter__task_file *ctx, str
 	e->base.actor.mark = matches; /* for the process's next descriptor */
 }
 
+/* Of a record that finds no room the kernel says nothing; it shows the descriptor again with an empty buffer (bpf_seq_read). */
+static __always_inline bool snapshot__has_room(const struct seq_file *seq)
+{
+	return seq->count + sizeof(struct ev_snapshot) < seq->size; /* seq_write() */
+}
+
 SEC("iter/task_file")
 int snapshot(struct bpf_iter__task_file *ctx)
 {
@@ -290,6 +299,8 @@ int snapshot(struct bpf_iter__task_file *ctx)
 	f = snapshot__facts(sk);
 	if (!f || (f->flags & FACT_IGNORED))
 		return 0;
+	if (!snapshot__has_room(ctx->meta->seq))
+		return 1; /* -EAGAIN: once more */
 	if (accepts_early && !snapshot__takes_all() && !(f->flags & FACT_ACCEPTED))
 		accept__settle((__u64)sock__address(f, sk), f->cookie);
 	if (!f->inode)

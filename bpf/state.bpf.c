@@ -68,7 +68,7 @@ static __always_inline void subflow__closed(const struct sock *sk, struct facts 
 	if (old == TCP_SYN_SENT) {
 		if ((f->flags & FACT_CONNECTING) && error && mptcp__first(f->mptcp) == (__u64)sk) {
 			facts__set(f, FACT_SYN_SENT);
-			connect__outcome(sk, f, -error, CONNECT_DECIDED, bpf_ktime_get_boot_ns());
+			connect__failed(sk, f, -error);
 		}
 		return;
 	}
@@ -263,13 +263,17 @@ int BPF_PROG(tcp_receive_reset, struct sock *sk)
 	return 0;
 }
 
-/* `sk` may be NULL (no such socket); a listener's resets are about strangers. */
+/*
+ * A listener's resets are about strangers. `sk` is NULL where there is no socket (Linux 6.10, "trace: tcp: fully support
+ * trace_tcp_send_reset"). The verifier believed in a pointer there until "bpf: Augment raw_tp arguments with PTR_MAYBE_NULL"
+ * (6.13, and 6.12.y), and took the test for NULL out as dead: so nothing is loaded through it, a probe read of NULL reads 0.
+ */
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(tcp_send_reset, const struct sock *sk)
 {
 	struct facts *f;
 
-	if (!sk || sk->__sk_common.skc_state == TCP_LISTEN)
+	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
 		return 0;
 	f = facts__get(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
 	if (f && !f->mptcp && !(f->flags & FACT_LISTENED)) {

@@ -164,8 +164,7 @@ static __always_inline void state__closed(const struct sock *sk, struct facts *f
 	if (!(f->flags & FACT_CONNECTING))
 		return;
 	if (sk->sk_err)
-		connect__outcome(sock__address(f, sk), f, -sk->sk_err, CONNECT_DECIDED,
-				 bpf_ktime_get_boot_ns());
+		connect__failed(sock__address(f, sk), f, -sk->sk_err);
 	else if (old != TCP_SYN_SENT || tp->snd_nxt != tp->snd_una)
 		connect__outcome(sock__address(f, sk), f, 0, CONNECT_ABANDONED,
 				 bpf_ktime_get_boot_ns());

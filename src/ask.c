@@ -137,7 +137,9 @@ static const struct {
 			   .answer = answer__port_use,
 			   .limit = LIMIT_WALKS },
 	[ASK_RESERVED] = { .size = sizeof(struct ask_netns), .answer = answer__reserved },
-	[ASK_FILES] = { .size = sizeof(struct ask_files), .answer = answer__files },
+	[ASK_FILES] = { .size = sizeof(struct ask_files),
+			.answer = answer__files,
+			.limit = LIMIT_WALKS },
 	[ASK_ADDRESS] = { .size = sizeof(struct ask_address), .answer = answer__address },
 	[ASK_PROCESS] = { .size = sizeof(struct ask_process), .answer = answer__process },
 	[ASK_CONTAINER] = { .size = sizeof(struct ask_container),
@@ -159,7 +161,7 @@ static int64_t walk_debt(enum question q, const void *question)
 {
 	bool failed = q == ASK_HOLDERS  ? ((const struct ask_holders *)question)->failed :
 		      q == ASK_PORT_USE ? ((const struct ask_port_use *)question)->failed :
-					  false;
+					  q == ASK_FILES;
 
 	return failed ? WALK_DEBT_NS : 0;
 }

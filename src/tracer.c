@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "cgroup.h"
 #include "hooks.h"
+#include "host.h"
 #include "inside.h"
 #include "log.h"
 #include "privileges.h"
@@ -363,6 +364,7 @@ int tracer__start(struct tracer *t, struct tracer_error *why)
 		WHY(why, "the ring buffer cannot be mapped: %s", log__errno(err));
 		return err;
 	}
+	t->last_losses_ns = host__now();
 	err = attach_all(t, why);
 	return err ? err : check_pid_namespace(t, why);
 }

@@ -34,6 +34,7 @@ struct tracer {
 	int cgroup;
 	uint64_t losses[LOST_KERNEL_REASONS];
 	uint64_t last_losses_ns;
+	bool cgroups_full; /* said already */
 };
 
 #define WHY(why, ...) snprintf((why)->text, sizeof((why)->text), __VA_ARGS__)

@@ -124,10 +124,25 @@ out:
 int tracer__snapshot(struct tracer *t, int mode, uint16_t port, uint32_t netns,
 		     tracer_event_fn *event, void *arg)
 {
-	t->skel->bss->snapshot_mode = mode;
-	t->skel->bss->snapshot_port = port;
-	t->skel->bss->snapshot_netns = netns;
-	return read_iterator(t->iterator, sizeof(struct ev_snapshot), event, arg);
+	struct socklife_bpf__bss *bss = t->skel->bss;
+	struct pass {
+		uint8_t mode;
+		uint16_t port;
+		uint32_t netns;
+	} outer = { bss->snapshot_mode, bss->snapshot_port, bss->snapshot_netns };
+	int err;
+
+	bss->snapshot_mode = mode;
+	bss->snapshot_port = port;
+	bss->snapshot_netns = netns;
+	if (mode == SNAPSHOT_NEW)
+		bss->snapshot_made = 1;
+	err = read_iterator(t->iterator, sizeof(struct ev_snapshot), event, arg);
+	/* an event of a pass can make a detector ask, which is another one, before its end */
+	bss->snapshot_mode = outer.mode;
+	bss->snapshot_port = outer.port;
+	bss->snapshot_netns = outer.netns;
+	return err;
 }
 
 struct options_found {
@@ -147,11 +162,15 @@ static void on_options(void *arg, const void *data, size_t size)
 int tracer__tcp_options(struct tracer *t, uint16_t port, tracer_options_fn *found, void *arg)
 {
 	struct options_found f = { found, arg };
+	uint16_t outer = t->skel->bss->snapshot_port;
+	int err;
 
 	if (!t->options)
 		return -EOPNOTSUPP;
 	t->skel->bss->snapshot_port = port;
-	return read_iterator(t->options, sizeof(struct port_options), on_options, &f);
+	err = read_iterator(t->options, sizeof(struct port_options), on_options, &f);
+	t->skel->bss->snapshot_port = outer;
+	return err;
 }
 
 struct bpf_link *tracer__attach_task(struct bpf_program *prog, uint32_t tgid)
@@ -192,7 +211,7 @@ int tracer__process(struct tracer *t, uint32_t tgid, struct ev_process *e)
  * Runs that the kernel skipped because the program was running on that CPU already. Without --states
  * none of them costs a record: the next hook makes up for it (bpf/state.bpf.h).
  */
-static uint64_t missed(struct tracer *t, struct lost *l)
+static uint64_t missed(const struct tracer *t)
 {
 	int fd = bpf_program__fd(tracer__program(t, "inet_sock_set_state"));
 	struct bpf_prog_info info = { 0 };
@@ -200,14 +219,12 @@ static uint64_t missed(struct tracer *t, struct lost *l)
 
 	if (!t->config.states || fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
 		return 0;
-	l->from_ns = t->last_losses_ns;
-	l->to_ns = t->last_losses_ns = host__now();
 	return info.recursion_misses;
 }
 
 void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost *l), void *arg)
 {
-	uint64_t epoch = t->skel->data->loss_epoch;
+	uint64_t epoch = t->skel->data->loss_epoch, now = host__now();
 	int cpus = libbpf_num_possible_cpus(), cpu;
 	struct loss_count counts[cpus > 0 ? cpus : 1];
 	bool any = false;
@@ -230,16 +247,19 @@ void tracer__losses(struct tracer *t, void (*lost)(void *arg, const struct lost 
 				l.to_ns = counts[cpu].last_ns;
 		}
 		if (reason == LOST_MISSED)
-			total = missed(t, &l);
+			total = missed(t);
 		l.count = total - t->losses[reason];
 		t->losses[reason] = total;
 		if (!l.count)
 			continue;
 		any = true;
-		if (l.from_ns > l.to_ns)
-			l.from_ns = l.to_ns;
+		if (!l.to_ns) { /* the kernel has no time, or the one of the epoch before */
+			l.from_ns = t->last_losses_ns;
+			l.to_ns = now;
+		}
 		lost(arg, &l);
 	}
+	t->last_losses_ns = now;
 	if (any)
 		t->skel->data->loss_epoch = epoch + 1;
 }
@@ -340,7 +360,7 @@ static bool sweep_spilled(struct sweep *s)
 				   t->in_spill ? &t->spill_at : NULL, &t->spill_at, b->cookies,
 				   b->facts, &n, NULL);
 	t->in_spill = !err;
-	for (i = 0; (!err || errno == ENOENT) && i < n && room; i++)
+	for (i = 0; (!err || err == -ENOENT) && i < n && room; i++)
 		room = sweep_look(s, &b->facts[i]);
 	free(b);
 	return room;

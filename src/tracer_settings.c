@@ -65,18 +65,49 @@ static int put_set(const struct bpf_map *map, const void *keys, size_t n, size_t
 	return 0;
 }
 
+static int compare_ids(const void *one, const void *other)
+{
+	const uint64_t *a = one, *b = other;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* Cgroups that are no more make room: no later one has their number (kernfs). */
+static void drop_gone_cgroups(const struct bpf_map *map, uint64_t *ids, size_t n)
+{
+	uint64_t kept = 0, next;
+
+	qsort(ids, n, sizeof(*ids), compare_ids);
+	while (!bpf_map__get_next_key(map, kept ? &kept : NULL, &next, sizeof(next)))
+		if (bsearch(&next, ids, n, sizeof(*ids), compare_ids))
+			kept = next;
+		else if (bpf_map__delete_elem(map, &next, sizeof(next), 0))
+			break;
+}
+
 static int put_cgroups(struct tracer *t, struct tracer_error *why)
 {
 	static uint64_t ids[FILTER_SET_MAX];
 	const char *missing = "";
 	ssize_t n = cgroup__filter_ids(t->cgroup, t->config.filter, ids, FILTER_SET_MAX, &missing);
+	int err;
 
 	if (n < 0) {
 		WHY(why, "--cgroup: '%s' is not in the cgroup2 hierarchy (%s)", missing,
 		    log__errno(n));
 		return n;
 	}
-	return put_set(t->skel->maps.filter_cgroups, ids, n, sizeof(ids[0]));
+	err = put_set(t->skel->maps.filter_cgroups, ids, n, sizeof(ids[0]));
+	if (err == -E2BIG) {
+		drop_gone_cgroups(t->skel->maps.filter_cgroups, ids, n);
+		err = put_set(t->skel->maps.filter_cgroups, ids, n, sizeof(ids[0]));
+	}
+	if (n == FILTER_SET_MAX && !t->cgroups_full)
+		log__warn(
+			"--cgroup, --container, --unit: they mean more than %d cgroups: sockets of the others are not seen",
+			FILTER_SET_MAX);
+	t->cgroups_full |= n == FILTER_SET_MAX;
+	return err;
 }
 
 int tracer__put_filters(struct tracer *t, struct tracer_error *why)

@@ -362,6 +362,11 @@ struct trace_event_raw_sys_exit {
 	long ret;
 };
 
+struct seq_file {
+	unsigned long size;
+	unsigned long count;
+};
+
 struct bpf_iter_meta {
 	union {
 		struct seq_file *seq;

@@ -1,11 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sockets from before socklife started: connections on either end, inherited ones, and those still in a queue."""
+import contextlib
 import os
+import subprocess
+import sys
 import time
 
 import live
 from live import ABSENT, TIME, check, equal
 
+HOLD = """
+import socket, sys
+held = [socket.socket() for _ in range(int(sys.argv[1]))]
+for s in held: s.bind(("127.0.0.1", 0))
+print(flush=True)
+sys.stdin.readline()
+"""
+CONNECT = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 999), backlog=200)
+held = [socket.create_connection(("127.0.0.1", 999)) for _ in range(int(sys.argv[1]))]
+held += [listener.accept() for _ in list(held)]
+print(flush=True)
+sys.stdin.readline()
+"""
 STATES = {"nobody": ("ESTABLISHED", "ESTABLISHED"), "client": ("FIN_WAIT2", "CLOSE_WAIT"),
           "server": ("CLOSE_WAIT", "FIN_WAIT2")}
 
@@ -135,3 +153,48 @@ def test_queued_and_closed_at_once():
             time.sleep(1.2)
     ends = {"lport": held.facts["listener_lport"], "rport": held.facts["client_lport"]}
     check(tracer.has(type="accept", **ends) and tracer.has(type="close", **ends), "it is not told of")
+
+
+@contextlib.contextmanager
+def holding(code, n, where=None):
+    """A process with n sockets, which ends when a line is written to it."""
+    command = [sys.executable, "-c", code, str(n)]
+    with subprocess.Popen(live.in_netns(where, *command) if where else command, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True, preexec_fn=live.die_with_parent) as process:
+        try:
+            process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+def told(tracer, pid, kind):
+    return sum(r["type"] == kind and r.get("pid") == pid for r in tracer.written())
+
+
+def test_more_than_one_read():
+    """The kernel's buffer has room for some 150 of them: the one that finds none is shown again."""
+    with holding(HOLD, 700) as process, live.Tracer() as tracer:
+        live.wait_for(lambda: told(tracer, process.pid, "snapshot") == 700, "700 snapshots")
+        process.communicate("\n")
+        live.wait_for(lambda: told(tracer, process.pid, "close") == 700, "700 closes")
+
+
+def test_question_in_the_middle():
+    """A finding about the first half asks who has the ports, which is another pass: the second half is told all the same."""
+    with live.netns(net__ipv4__ip_local_port_range="40000 40099") as where:
+        with holding(CONNECT, 85, where), holding(HOLD, 400) as process, live.Tracer() as tracer:
+            live.wait_for(lambda: tracer.has(type="finding", finding="ephemeral_pressure"), "the finding")
+            live.wait_for(lambda: told(tracer, process.pid, "snapshot") == 400, "400 snapshots")
+            process.communicate("\n")
+            live.wait_for(lambda: told(tracer, process.pid, "close") == 400, "400 closes")
+
+
+def test_not_after_a_loss():
+    """--no-snapshot: a loss tells of what was new, and not of what was there before."""
+    with holding(HOLD, 20) as process:
+        with live.Tracer("--no-snapshot", "--ring-size", "4K", lost=("ring",)) as tracer:
+            with holding(HOLD, 300) as other:
+                live.wait_for(lambda: tracer.has(type="lost", reason="ring"), "a loss", 20)
+                live.wait_for(lambda: told(tracer, other.pid, "snapshot"), "a snapshot of the new ones")
+    equal(told(tracer, process.pid, "snapshot"), 0, "snapshots of the old ones")

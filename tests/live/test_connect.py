@@ -1,8 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """connect(): one record with the final outcome, blocking or not."""
+import sys
+
+import live
 from live import (ABSENT, ANY, TIME, accept, at_least, between, bind, connect, equal, listen, maybe, netns,
                   trigger)
 
+PROHIBITED = """
+import errno, socket, time
+def fails(s):
+    try: s.connect(("::1", 4321))
+    except OSError as e: return e.errno
+blocking, polled = socket.socket(socket.AF_INET6), socket.socket(socket.AF_INET6)
+assert fails(blocking) == errno.EACCES, "not prohibited"
+polled.setblocking(False)
+assert fails(polled) == errno.EINPROGRESS
+time.sleep(1.5)    # the SYN goes again after 1 s: an answer to the first finds the socket in use
+assert fails(polled) == errno.EACCES
+"""
 NO_DATA = {"tx_bytes": maybe(0), "rx_bytes": maybe(0), "established": ABSENT, "released": TIME}
 FAILED = {"laddr": ANY, "lport": ANY}    # a failed connect() clears the socket's own end, its close may lack it
 
@@ -119,3 +134,16 @@ def test_retry():
              run.close("remote-close", "server", "server", tx_bytes=0, rx_bytes=3))
     run.only("client", "child", "listener")
     equal(run.of("lost"), [], "losses")
+
+
+def test_prohibited():
+    """What an ICMPv6 answer has failed already is returned by a connect() later, which is no second failure."""
+    live.need("nft")
+    with netns() as where:
+        rules = ("add table ip6 no; add chain ip6 no in { type filter hook input priority 0; }; "
+                 "add rule ip6 no in tcp dport 4321 reject with icmpv6 type admin-prohibited")
+        if live.sh(*live.in_netns(where, "nft", rules), check_rc=False).returncode:
+            raise live.Skip("this kernel has no nf_tables that rejects")
+        output, _ = live.traced(live.in_netns(where, sys.executable, "-c", PROHIBITED))
+    connects = [(r.get("error"), r["async"]) for r in live.parse(output) if r["type"] == "connect"]
+    equal(connects, [("EACCES", False), ("EACCES", True)], "connects")

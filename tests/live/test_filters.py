@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import subprocess
+import time
 
 import live
 from live import check, equal, netns, trigger
@@ -236,6 +237,37 @@ def test_unit():
     name = "socklife-live-%d.service" % os.getpid()
     by_cgroup(name, "--unit", name)
     by_cgroup(name, "--unit", name[:-len(".service")])
+
+
+@contextlib.contextmanager
+def cgroups(parent, names):
+    """Cgroups of these names below one; a name can have one level more."""
+    paths = [os.path.join(parent, name) for name in names]
+    try:
+        for path in paths:
+            os.makedirs(path)
+        yield paths
+    finally:
+        for path in paths:
+            while path != parent:
+                with contextlib.suppress(OSError):
+                    os.rmdir(path)
+                path = os.path.dirname(path)
+
+
+def test_unit_that_comes_and_goes():
+    """Of more cgroups, one after the other, than a filter has room for, the last is seen like the first."""
+    unit = "socklife-live-%d.service" % os.getpid()
+    with cgroup("socklife-live-%d" % os.getpid()) as path:
+        with live.Tracer("--unit", unit) as tracer:
+            for turn in range(2):
+                with cgroups(path, ["%d-%d/%s" % (turn, i, unit) for i in range(3000)]):
+                    time.sleep(2.5 * live.SLOW)    # it looks once a second
+            with cgroups(path, ["last/" + unit]) as (last,):
+                time.sleep(2.5 * live.SLOW)
+                facts = live.run_alone("bind_unused", prefix=["sh", "-c", 'echo $$ >%s/cgroup.procs; exec "$@"' % last,
+                                                              "sh"])
+                live.wait_for(lambda: tracer.has(type="close", sock=str(facts["bound"])), "close")
 
 
 def types(run):
