@@ -177,9 +177,9 @@ int cmd_check(struct options *o)
 		report_privileges(&c);
 		report_inside(&c);
 		end(&c);
-		code = c.missing_required ? EXIT_CANNOT_RUN : EXIT_FINE;
-		if (out__flush(c.out))
-			code = EXIT_OUTPUT;
+		code = output__flush(&output, o);
+		if (c.missing_required)
+			code = EXIT_CANNOT_RUN;
 	}
 	output__close(&output);
 	return code;

@@ -100,17 +100,6 @@ static bool may_bind_privileged(void)
 	       (data[0].effective & 1u << CAP_NET_BIND_SERVICE);
 }
 
-static int finish(const struct output *output, const struct options *o)
-{
-	int err = out__flush(output->out);
-
-	if (!err || err == -EPIPE) /* the reader has seen enough */
-		return EXIT_FINE;
-	log__error("the output '%s' cannot be written: %s", o->output ? o->output : "stdout",
-		   log__errno(err));
-	return EXIT_OUTPUT;
-}
-
 /* `c` has what the source of the model tells; the rest is the same for both. */
 static void print_model(const struct options *o, const struct ports *p, uint16_t port,
 			struct ports_print c, const struct output *output)
@@ -194,7 +183,7 @@ static int answer_past(const struct options *o, uint16_t port, struct past_read 
 	}
 	output__begin(output);
 	print_past(o, p, port, r, output);
-	code = finish(output, o);
+	code = output__flush(output, o);
 	ports__free(p);
 	return code || (r->covered && !r->tell.bad_lines && !r->tell.bad_files) ? code :
 										  EXIT_FAILED;
@@ -244,7 +233,7 @@ static int ports_now(struct options *o, uint16_t port)
 			log__warn("out of memory: not all sockets are shown");
 		output__begin(&output);
 		print_now(o, p, config.port, now_ns, privileged, &output);
-		code = finish(&output, o);
+		code = output__flush(&output, o);
 	}
 	ports__free(p);
 	output__close(&output);

@@ -10,7 +10,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "audit_dir.h"
 #include "audit_reader.h"
+#include "audit_tell.h"
 #include "command.h"
 #include "log.h"
 #include "privileges.h"
@@ -246,16 +248,34 @@ static char *directory_of(const char *path, bool is_directory)
 	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-static void name_others(const struct audit_reader *r)
+/* A segment with another one after it is written to no more. */
+static bool is_last_segment(const char *dir, const char *path)
 {
-	const char *path;
-	size_t i;
+	const char *slash = strrchr(path, '/');
+	char name[AUDIT_NAME_MAX];
+	uint64_t number;
+	int fd, gzipped;
+	bool last;
 
-	for (i = 0; (path = audit_reader__other(r, i)); i++)
-		log__warn("%s: not part of the log, not looked at", path);
-	if (audit_reader__others(r) > i)
-		log__warn("%zu more files that are not part of the log, not looked at",
-			  audit_reader__others(r) - i);
+	if (audit__name(slash ? slash + 1 : path, &number) != AUDIT_PLAIN)
+		return false;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	last = fd >= 0;
+	for (gzipped = 0; last && gzipped < 2; gzipped++) {
+		audit_dir__name(name, number + 1, gzipped);
+		last = faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	return last;
+}
+
+/* What is looked at last may still be written to. */
+static bool is_being_written(const struct job *j)
+{
+	const char *last = j->options->operands[j->options->n_operands - 1];
+
+	return is_running(j->dir) && (j->config.directory || is_last_segment(j->dir, last));
 }
 
 static int unreadable(const struct verify_result *r)
@@ -288,16 +308,17 @@ static int run(struct job *j)
 	int code;
 
 	j->dir = directory_of(o->operands[o->n_operands - 1], j->config.directory);
-	j->running = is_running(j->dir); /* before the first file is opened: it may end meanwhile */
+	j->running =
+		is_being_written(j); /* before the first file is opened: it may end meanwhile */
 	j->reader = audit_reader__new(o->operands, (size_t)o->n_operands);
 	j->verify = verify__new(&j->config);
 	if (!j->reader || !j->verify) {
 		log__error("out of memory");
 		return EXIT_FAILED;
 	}
-	name_others(j->reader);
+	audit_tell__others(j->reader);
 	read_all(j);
-	j->running |= is_running(j->dir);
+	j->running |= is_being_written(j);
 	verify__end(j->verify, j->running, &j->result);
 	if (j->result.kind != VERIFY_UNREADABLE)
 		return say(j);

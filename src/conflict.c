@@ -346,6 +346,8 @@ static void advice__stop_or_move(struct phrase *t, const struct finding *f, cons
 			t,
 			"%.*s holds the port itself by another socket: bind it once, or close that one first",
 			COMM_LEN, h->proc.comm);
+	else if (!h->proc.tgid && (f->sock.options & OPT_REUSEADDR))
+		phrase__add(t, "retry when the connection has ended");
 	else if (!h->proc.tgid)
 		phrase__add(
 			t,
@@ -365,8 +367,8 @@ static void advice__stop_or_move(struct phrase *t, const struct finding *f, cons
 static void advice__address(struct phrase *t, const struct finding *f, const struct holder *h)
 {
 	/* Connections of a server that went away, or of its other sockets: no listener in the way. */
-	if (sock__is_tcp(&h->sock) && !holder__listens(h) && h->sock.state != TCP_CLOSE &&
-	    !(f->sock.options & OPT_REUSEADDR)) {
+	if (h->proc.tgid && sock__is_tcp(&h->sock) && !holder__listens(h) &&
+	    h->sock.state != TCP_CLOSE && !(f->sock.options & OPT_REUSEADDR)) {
 		phrase__add(
 			t,
 			"set SO_REUSEADDR before bind() in %.*s, as servers do, or end the connection of pid %u",
@@ -387,10 +389,11 @@ static void advice__dual_stack(struct phrase *t, const struct finding *f, const 
 	bool holder_is_v6 = h->sock.family == AF_INET6;
 	const struct ev_owner *v6 = holder_is_v6 ? &h->proc : &f->actor.proc;
 
-	phrase__add(
-		t,
-		"set IPV6_V6ONLY before bind() in %.*s (pid %u), so that its IPv6 socket leaves IPv4 alone; or ",
-		COMM_LEN, v6->comm, v6->tgid);
+	if (v6->tgid)
+		phrase__add(
+			t,
+			"set IPV6_V6ONLY before bind() in %.*s (pid %u), so that its IPv6 socket leaves IPv4 alone; or ",
+			COMM_LEN, v6->comm, v6->tgid);
 	advice__stop_or_move(t, f, h);
 }
 
@@ -400,14 +403,20 @@ static void advice__reuseport_missing(struct phrase *t, const struct finding *f,
 	bool holder_lacks = !(h->sock.options & OPT_REUSEPORT);
 	const struct ev_owner *lacks = holder_lacks ? &h->proc : &f->actor.proc;
 
-	phrase__add(t,
-		    "to share the port, set SO_REUSEPORT before bind() in %.*s (pid %u) too; else ",
-		    COMM_LEN, lacks->comm, lacks->tgid);
+	if (lacks->tgid)
+		phrase__add(
+			t,
+			"to share the port, set SO_REUSEPORT before bind() in %.*s (pid %u) too; else ",
+			COMM_LEN, lacks->comm, lacks->tgid);
 	advice__stop_or_move(t, f, h);
 }
 
 static void advice__reuseport_uid(struct phrase *t, const struct finding *f, const struct holder *h)
 {
+	if (!h->proc.tgid) {
+		advice__stop_or_move(t, f, h);
+		return;
+	}
 	phrase__add(
 		t,
 		"SO_REUSEPORT shares a port only between sockets of one user: %.*s has uid %u, %.*s has uid %u; run both as the same",

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 #include "pair.h"
@@ -50,6 +51,7 @@ bool ephemeral__ask(struct ephemeral *e, const struct detect *d)
 				sizeof(e->use));
 
 	e->known = n == sizeof(e->use) && e->use.capacity;
+	e->busy = n == -EBUSY;
 	if (!e->known)
 		memset(&e->use, 0, sizeof(e->use));
 	return e->known;

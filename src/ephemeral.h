@@ -39,6 +39,7 @@ struct ephemeral {
 	uint64_t now_ns;
 	struct port_use use; /* zero where not `known` */
 	bool known;
+	bool busy; /* not known, since too much was asked: another time */
 };
 
 /* Asks. False: the kernel gave no answer. */

@@ -85,16 +85,22 @@ int host__clock_fd(void)
 	return fd;
 }
 
-/* One line of a small file, without its newline. */
-static void read_line(const char *path, char *buf, size_t size)
+/* The beginning of a small file. */
+static void read_text(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
 
 	buf[n > 0 ? n : 0] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
 	if (fd >= 0)
 		close(fd);
+}
+
+/* Its first line, without the newline. */
+static void read_line(const char *path, char *buf, size_t size)
+{
+	read_text(path, buf, size);
+	buf[strcspn(buf, "\n")] = '\0';
 }
 
 static void read_args(struct start *s)
@@ -131,10 +137,13 @@ void host__describe(struct start *s)
 
 void host__comm(uint32_t pid, char comm[COMM_LEN])
 {
-	char path[64];
+	char path[64], *end;
 
 	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
-	read_line(path, comm, COMM_LEN);
+	read_text(path, comm, COMM_LEN);
+	end = strrchr(comm, '\n'); /* the kernel's own, behind a name that may have others */
+	if (end && !end[1])
+		*end = '\0';
 }
 
 /* The fourth field of /proc/PID/stat, behind a name that may hold anything. */
@@ -143,7 +152,7 @@ static uint32_t parent_of(const char *pid)
 	char path[300], text[512], *end;
 
 	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
-	read_line(path, text, sizeof(text));
+	read_text(path, text, sizeof(text));
 	end = strrchr(text, ')');
 	return end && strlen(end) > 4 ? strtoul(end + 4, NULL, 10) : 0;
 }

@@ -111,23 +111,27 @@ size_t utf8__len(const char *str, size_t n)
 static bool is_unsafe(const unsigned char *s, size_t len)
 {
 	if (len == 2)
-		return s[0] == 0xc2 && s[1] < 0xa0;
+		return (s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xd8 && s[1] == 0x9c);
 	if (len != 3 || s[0] != 0xe2)
 		return false;
 	return (s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
 	       (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
 }
 
-static void put_escaped(struct buf *b, const char *s, size_t n)
+size_t utf8__printable(const char *str, size_t n)
+{
+	const unsigned char *s = (const unsigned char *)str;
+	size_t len = utf8__len(str, n);
+
+	return s[0] < 0x20 || s[0] == 0x7f || is_unsafe(s, len) ? 0 : len;
+}
+
+static void put_escaped(struct buf *b, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
+	char text[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
 
-	for (; n; s++, n--) {
-		unsigned char c = (unsigned char)*s;
-		char text[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
-
-		buf__put(b, text, sizeof(text));
-	}
+	buf__put(b, text, sizeof(text));
 }
 
 void buf__safe(struct buf *b, const char *s, size_t n, bool word)
@@ -135,17 +139,12 @@ void buf__safe(struct buf *b, const char *s, size_t n, bool word)
 	size_t len;
 
 	for (; n; s += len, n -= len) {
-		unsigned char c = (unsigned char)*s;
-
-		len = utf8__len(s, n);
-		if (!len) {
-			len = 1;
-			put_escaped(b, s, 1);
-		} else if (c < 0x20 || c == 0x7f || (word && (c == ' ' || c == '\\')) ||
-			   is_unsafe((const unsigned char *)s, len)) {
-			put_escaped(b, s, len);
-		} else {
+		len = utf8__printable(s, n);
+		if (len && !(word && (*s == ' ' || *s == '\\'))) {
 			buf__put(b, s, len);
+		} else {
+			put_escaped(b, (unsigned char)*s);
+			len = 1;
 		}
 	}
 }

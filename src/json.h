@@ -49,6 +49,8 @@ static inline void buf__char(struct buf *b, char c)
  * overlong forms, no surrogates, nothing above U+10FFFF).
  */
 size_t utf8__len(const char *s, size_t n);
+/* The same, 0 also where a terminal must not get it: controls, and what turns the direction of writing. */
+size_t utf8__printable(const char *s, size_t n);
 
 /*
  * For a terminal: control characters, invalid UTF-8 and what turns the direction of writing as

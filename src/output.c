@@ -54,6 +54,17 @@ void output__begin(struct output *output)
 			  log__errno(errno));
 }
 
+int output__flush(const struct output *output, const struct options *o)
+{
+	int err = out__flush(output->out);
+
+	if (!err || err == -EPIPE)
+		return EXIT_FINE;
+	log__error("the output '%s' cannot be written: %s", o->output ? o->output : "stdout",
+		   log__errno(err));
+	return EXIT_OUTPUT;
+}
+
 void output__close(struct output *output)
 {
 	out__free(output->out);

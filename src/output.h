@@ -19,6 +19,8 @@ struct output {
 int output__open(struct output *output, const struct options *o);
 /* Empties the file: only now, when it is known that there will be something to write. */
 void output__begin(struct output *output);
+/* All that was written goes out. 0, or an exit code after one line on stderr; a reader that has seen enough is no error. */
+int output__flush(const struct output *output, const struct options *o);
 void output__close(struct output *output);
 
 #endif

@@ -120,9 +120,10 @@ int parse__ports(const char *s, uint64_t ports[PORT_WORDS])
 	return 0;
 }
 
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
 int parse__cidr(const char *s, struct filter_cidr *cidr)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct filter_cidr c = { 0 };
 	char host[INET6_ADDRSTRLEN];
 	const char *slash = strchrnul(s, '/');
@@ -154,6 +155,19 @@ int parse__cidr(const char *s, struct filter_cidr *cidr)
 	}
 	*cidr = c;
 	return 0;
+}
+
+bool cidr__has(const struct filter_cidr *cidr, const uint8_t addr[ADDR_LEN])
+{
+	size_t i;
+
+	/* ::/0 is about IPv6: an IPv4 address needs an IPv4 CIDR */
+	if (!memcmp(addr, mapped, sizeof(mapped)) && cidr->mask[11] != 0xff)
+		return false;
+	for (i = 0; i < ADDR_LEN; i++)
+		if ((addr[i] & cidr->mask[i]) != cidr->addr[i])
+			return false;
+	return true;
 }
 
 int parse__uid(const char *s, uint32_t *uid)

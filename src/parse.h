@@ -6,6 +6,7 @@
 #ifndef SOCKLIFE_PARSE_H
 #define SOCKLIFE_PARSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "settings.h"
@@ -35,6 +36,8 @@ int parse__ports(const char *s, uint64_t ports[PORT_WORDS]);
  * a mask of at least 96 bits: it matches IPv4 and v4-mapped IPv6, and 0.0.0.0/0 no other IPv6.
  */
 int parse__cidr(const char *s, struct filter_cidr *cidr);
+/* Is this address, IPv4 as v4-mapped, one that the CIDR means? As filter__addr() of bpf/emit.bpf.h has it. */
+bool cidr__has(const struct filter_cidr *cidr, const uint8_t addr[ADDR_LEN]);
 
 /* A number, or the name of a user of this system. (uid_t)-1 is nobody's. */
 int parse__uid(const char *s, uint32_t *uid);

@@ -126,12 +126,10 @@ static bool matters(const char *reason)
 
 static void take_lost(struct reading *g, const struct report_record *rec)
 {
-	uint64_t from = rec->from ? report__time_ns(rec->from, strlen(rec->from)) : 0;
-	uint64_t to = rec->to ? report__time_ns(rec->to, strlen(rec->to)) : 0;
 	struct past_read *r = g->r;
+	uint64_t from, to;
 
-	from = from ? from : rec->ts_ns;
-	to = to ? to : rec->ts_ns;
+	report__lost_span(rec, &from, &to);
 	if (!strcmp(rec->reason, "crash"))
 		report_span__crash(&g->span, from);
 	if (!matters(rec->reason))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "parse.h"
 #include "ports.h"
 
 static bool has_number(const uint32_t *set, size_t n, uint32_t value)
@@ -36,7 +37,8 @@ static bool process_matches(const struct ports_process *process, const struct so
 
 	if ((f->on & FILTER_PID) && !has_number(f->pids, f->n_pids, process->proc.tgid))
 		return false;
-	if ((f->on & FILTER_UID) && !has_number(f->uids, f->n_uids, process->uid))
+	if ((f->on & FILTER_UID) &&
+	    (process->uid_unknown || !has_number(f->uids, f->n_uids, process->uid)))
 		return false;
 	if ((f->on & FILTER_CGROUP) && !has_id(cgroups, n_cgroups, process->cgroup_id))
 		return false;
@@ -55,17 +57,11 @@ static bool port_matches(const struct socket_filter *f, int side, uint16_t port)
 
 static bool addr_matches(const struct socket_filter *f, int side, const uint8_t *addr)
 {
-	size_t i, k;
+	size_t i;
 
-	for (i = 0; i < f->n_cidrs[side]; i++) {
-		const struct filter_cidr *c = &f->cidrs[side][i];
-
-		for (k = 0; k < ADDR_LEN && (addr[k] & c->mask[k]) == c->addr[k]; k++)
-			;
-		/* ::/0 is about IPv6: an IPv4 address, mapped, needs an IPv4 CIDR */
-		if (k == ADDR_LEN && (!addr__is_ipv4(addr, AF_INET6) || c->mask[11] == 0xff))
+	for (i = 0; i < f->n_cidrs[side]; i++)
+		if (cidr__has(&f->cidrs[side][i], addr))
 			return true;
-	}
 	return false;
 }
 

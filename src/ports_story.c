@@ -86,7 +86,9 @@ static void put_peer(const struct ports_print *c, struct table *t, const struct 
 	else
 		buf__char(table__cell(t), '-');
 	table__next(t);
-	table__string(t, process ? process->user : "");
+	if (process)
+		buf__safe(table__cell(t), process->user, strlen(process->user), true);
+	table__next(t);
 }
 
 /* A server's by the peer's address, a client's with its port. */

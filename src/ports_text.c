@@ -263,7 +263,8 @@ static void put_count(struct table *t, bool known, uint64_t n)
 
 static void put_owner(struct table *t, const struct ports_process *process)
 {
-	buf__str(table__cell(t), process ? process->user : "");
+	if (process)
+		buf__safe(table__cell(t), process->user, strlen(process->user), true);
 	if (process && !process->user[0] && !process->uid_unknown)
 		buf__u64(table__cell(t), process->uid);
 	table__next(t);
@@ -277,7 +278,8 @@ static const struct ports_process *first_process(const struct ports *p, const st
 static void put_container(struct table *t, const struct ports_process *process)
 {
 	if (process)
-		buf__put(table__cell(t), process->container, strnlen(process->container, 12));
+		buf__safe(table__cell(t), process->container, strnlen(process->container, 12),
+			  true);
 	table__next(t);
 }
 

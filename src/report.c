@@ -468,9 +468,9 @@ static void (*const take_own[LOG_TYPES])(struct report *r, const struct report_r
 static void take_lost(struct report *r, const struct report_record *rec)
 {
 	struct report_entry *e = report_table__get(&r->losses, rec->reason);
-	uint64_t from = rec->from ? report__time_ns(rec->from, strlen(rec->from)) : rec->ts_ns;
-	uint64_t to = rec->to ? report__time_ns(rec->to, strlen(rec->to)) : rec->ts_ns;
+	uint64_t from, to;
 
+	report__lost_span(rec, &from, &to);
 	/* the recorder that found it has sealed what was left: that is no sign of life of the one before */
 	if (!strcmp(rec->reason, "crash"))
 		report_span__crash(&r->span, from);

@@ -156,15 +156,9 @@ static bool match_addr(const struct socket_filter *s, unsigned int side, const c
 
 	if (!text || parse__cidr(text, &a))
 		return false;
-	for (size_t i = 0; i < s->n_cidrs[side]; i++) {
-		const struct filter_cidr *c = &s->cidrs[side][i];
-		unsigned int differs = 0;
-
-		for (size_t k = 0; k < ADDR_LEN; k++)
-			differs |= (a.addr[k] & c->mask[k]) ^ c->addr[k];
-		if (!differs)
+	for (size_t i = 0; i < s->n_cidrs[side]; i++)
+		if (cidr__has(&s->cidrs[side][i], a.addr))
 			return true;
-	}
 	return false;
 }
 

@@ -445,6 +445,16 @@ int report_reader__parse(struct report_reader *p, const char *line, size_t len,
 	return 0;
 }
 
+void report__lost_span(const struct report_record *r, uint64_t *from_ns, uint64_t *to_ns)
+{
+	*from_ns = r->from ? report__time_ns(r->from, strlen(r->from)) : 0;
+	*to_ns = r->to ? report__time_ns(r->to, strlen(r->to)) : 0;
+	if (!*from_ns)
+		*from_ns = r->ts_ns;
+	if (!*to_ns)
+		*to_ns = r->ts_ns;
+}
+
 /* --- members --- */
 
 const char *report__member_string(struct json_object *o, const char *name)

@@ -89,6 +89,8 @@ void report_reader__free(struct report_reader *p);
 
 /* ns since 1970 of an RFC 3339 time in UTC as socklife writes it, 0 where it is none. */
 uint64_t report__time_ns(const char *s, size_t len);
+/* The time span of a `lost` record; its own time where it has none that is a time. */
+void report__lost_span(const struct report_record *r, uint64_t *from_ns, uint64_t *to_ns);
 /* Members of an object that a record has, such as evidence or owner; NULL, 0: absent or of another type. */
 const char *report__member_string(struct json_object *o, const char *name);
 uint64_t report__member_u64(struct json_object *o, const char *name);

@@ -47,6 +47,8 @@ static bool goes_on(struct report_span *s, enum log_type type, uint64_t seq, con
 		return true; /* the last seal, after the stop */
 	if (run->end != RUN_GOES_ON)
 		return false;
+	if (type == LOG_SEAL && seq == s->last_seq + 1)
+		return true; /* also the next recorder's, of another boot, where this one crashed */
 	if (seq > s->last_seq + 1 && !(s->new_file && type == LOG_START)) {
 		run->end = RUN_MISSING;
 		run->missing = seq - s->last_seq - 1;
@@ -79,6 +81,8 @@ void report_span__record(struct report_span *s, enum log_type type, uint64_t seq
 	s->last_seq = seq;
 	s->last_type_segment = type == LOG_SEGMENT;
 	s->new_file = false;
+	if (type == LOG_SEAL && s->boot[0])
+		return;
 	if (boot_len >= sizeof(s->boot))
 		boot_len = sizeof(s->boot) - 1;
 	memcpy(s->boot, boot, boot_len);

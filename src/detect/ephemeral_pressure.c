@@ -265,7 +265,7 @@ static void look_if_due(void *arg, struct destination *to)
 		pressure__look(pass->p, pass->d, to, pass->now_ns);
 }
 
-/* Tells it again, or closes it. False: it is closed. */
+/* Tells it again, or closes it; or leaves it for another time. False: it is closed. */
 static bool refresh(struct pressure *p, struct detect *d, struct open_finding *o, uint64_t now_ns)
 {
 	struct destination *to = destinations__of_id(p->all, o->subject);
@@ -280,6 +280,8 @@ static bool refresh(struct pressure *p, struct detect *d, struct open_finding *o
 			plan(to, &e.use, now_ns);
 			return true;
 		}
+		if (e.busy)
+			return true;
 		to->level = 0;
 		to->look_at = to->opened + 1;
 		to->look_after_ns = now_ns;

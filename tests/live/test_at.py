@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 
+import audit
 import live
 import logs
 from live import check, equal
@@ -370,3 +371,25 @@ def test_no_privilege():
     done = live.sh("setpriv", "--reuid=%d" % live.NOBODY, "--clear-groups", "--bounding-set=-all", binary, "ports", "--json",
                    "--at", ts, path, "--netns", str(inode))
     equal(len([r for r in map(json.loads, done.stdout.splitlines()) if r["type"] == "port"]), len(now["port"]), "sockets")
+
+
+def test_hostile_words():
+    """What a log says of a user or a container is not what a terminal does."""
+    log = audit.Log()
+    log.segments.append([])
+    log.record("segment", version="0.1.0", kernel="6", args=[], segment=1, prev=log.head)
+    log.record("start", version="0.1.0", kernel="6", args=[])
+    who = {"proc": "100.5.1", "pid": 100, "comm": "web"}
+    at = {"sock": "1", "proto": "tcp", "family": "ipv4", "laddr": "127.0.0.1", "lport": 80, "netns": 5, "netns_cookie": "1"}
+    log.record("process", **who, uid=7, user="\x1b]0;own\x07\nroot", container="\x1b[31m\u202e\u00e9\u00e9\u00e9", runtime="docker",
+               exe="/bin/web", args=["web"])
+    log.record("bind", **at, **who, uid=7, state="CLOSE", req_port=80, options=[])
+    log.record("listen", **at, **who, uid=7, state="LISTEN", backlog=5)
+    log.stop()
+    path = log.write(live.new_path(".log"))
+    for port in ([], ["80"]):
+        done = live.socklife("ports", *port, "--at", "2026-11-22T23:48:24.000000005Z", path)
+        equal(done.returncode, 0, "exit (%r)" % done.stderr)
+        check(b"\\x1b]0;own" in done.stdout, "the user's name: %r", done.stdout)
+        live.check_text(b"TIME " + done.stdout)
+        check("\u202e" not in done.stdout.decode(), "it turns the line round: %r", done.stdout)

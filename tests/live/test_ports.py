@@ -398,6 +398,9 @@ def test_usage():
     with open("/dev/full", "w") as full:
         equal(subprocess.run([live.binary(), "ports", "--json"], stdout=full, stderr=subprocess.DEVNULL).returncode, 5,
               "exit on a full disk")
+        done = subprocess.run([live.binary(), "check"], stdout=full, stderr=subprocess.PIPE, text=True)
+        equal(done.returncode, 5, "exit of check on a full disk")
+        check("cannot be written: ENOSPC" in done.stderr, "stderr of check: %r", done.stderr)
     path = live.new_path(".out")
     equal(live.socklife("ports", "--json", "-o", path).returncode, 0, "exit with -o")
     with open(path, "rb") as f:

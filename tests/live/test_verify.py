@@ -104,6 +104,22 @@ def test_running():
     equal((result["records"], result["unsealed"]), (2, 3), "what is whole, and what is not sealed")
 
 
+def test_running_elsewhere():
+    """The recorder writes to the last segment only: an earlier one that lacks its end is cut, locked or not."""
+    log = audit.Log()
+    for _ in range(2):
+        log.segment()
+        log.binds(2)
+        log.seal()
+    path = log.write(live.new_path(".log"))
+    first, last = (os.path.join(path, "socklife-%06d.ndjson" % number) for number in (1, 2))
+    with open(os.path.join(path, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = verify(last)
+        equal((result["kind"], result["running"]), ("whole", True), "the last one")
+        equal(verify(first)["kind"], "cut", "the first one")
+
+
 def test_retention():
     log = audit.Log()
     for _ in range(2):

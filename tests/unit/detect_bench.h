@@ -24,10 +24,11 @@ struct bench {
 	struct kernel kernel;
 	struct wall wall;
 	struct detect *d;
-	/* What the kernel says to each question; size 0: -ESRCH. */
+	/* What the kernel says to each question; size 0: -ESRCH, or -EBUSY where `busy`. */
 	struct {
 		unsigned char bytes[32768];
 		size_t size, asked;
+		bool busy;
 		unsigned char question[64];
 	} answers[QUESTIONS];
 	struct finding said[64];
@@ -44,6 +45,8 @@ static inline ssize_t bench__ask(void *arg, enum question q, const void *questio
 	assert_true(len <= sizeof(b->answers[q].question));
 	memcpy(b->answers[q].question, question, len);
 	b->answers[q].asked++;
+	if (b->answers[q].busy)
+		return -EBUSY;
 	if (!b->answers[q].size)
 		return -ESRCH;
 	assert_true(b->answers[q].size <= max);

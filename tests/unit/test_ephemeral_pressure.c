@@ -175,6 +175,27 @@ static void and_the_end(void **state)
 	assert_int_equal(b->by_status[FINDING_CLOSED], 1);
 }
 
+/* A kernel that was asked too much says nothing of the end. */
+static void goes_on_without_an_answer(void **state)
+{
+	struct bench *b = *state;
+
+	used_is(b, 60);
+	opened(b, 5, T0);
+	used_is(b, 85);
+	opened(b, 80, T0);
+	detect__tick(b->d, T0 + SECOND);
+	assert_int_equal(b->by_status[FINDING_OPEN], 1);
+	b->answers[ASK_PORT_USE].busy = true;
+	detect__tick(b->d, T0 + 60 * SECOND);
+	detect__tick(b->d, T0 + 120 * SECOND);
+	assert_int_equal(b->by_status[FINDING_CLOSED], 0);
+	b->answers[ASK_PORT_USE].busy = false;
+	used_is(b, 20);
+	detect__tick(b->d, T0 + 180 * SECOND);
+	assert_int_equal(b->by_status[FINDING_CLOSED], 1);
+}
+
 static void each_destination_has_its_own(void **state)
 {
 	struct bench *b = *state;
@@ -343,6 +364,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(told_again_at_95, setup, bench__teardown),
 		cmocka_unit_test_setup_teardown(the_clock_asks_too, setup, bench__teardown),
 		cmocka_unit_test_setup_teardown(and_the_end, setup, bench__teardown),
+		cmocka_unit_test_setup_teardown(goes_on_without_an_answer, setup, bench__teardown),
 		cmocka_unit_test_setup_teardown(each_destination_has_its_own, setup,
 						bench__teardown),
 		cmocka_unit_test_setup_teardown(counts_only_what_uses_a_port, setup,

@@ -159,10 +159,7 @@ static bool matches(const char *cidr, const char *address)
 
 	assert_int_equal(parse__cidr(cidr, &c), 0);
 	assert_int_equal(parse__cidr(address, &a), 0);
-	for (size_t i = 0; i < ADDR_LEN; i++)
-		if ((a.addr[i] & c.mask[i]) != c.addr[i])
-			return false;
-	return true;
+	return cidr__has(&c, a.addr);
 }
 
 static void test_cidr(void **state)
@@ -212,6 +209,7 @@ static void test_cidr_matching(void **state)
 	assert_true(matches("192.168.0.128/25", "192.168.0.255"));
 	assert_false(matches("192.168.0.128/25", "192.168.0.127"));
 	assert_true(matches("::/0", "2001:db8::1"));
+	assert_false(matches("::/0", "10.0.0.1"));
 }
 
 static void test_uid(void **state)

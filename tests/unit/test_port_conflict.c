@@ -509,6 +509,13 @@ static void advice_by_rule(void **state)
 	assert_string_equal(b->said[3].rule, "dual-stack");
 	assert_non_null(strstr(b->said[3].advice, "IPV6_V6ONLY before bind() in nginx (pid 812)"));
 	assert_non_null(strstr(b->said[3].message, "[::]:80/tcp is held by nginx"));
+	/* a connection that no process holds: there is nobody to stop */
+	h->proc = (struct ev_owner){ 0 };
+	h->sock = sock4(0x7f000001, PORT, TCP_FIN_WAIT1);
+	try_bind(b, (struct attempt){ .at_ns = START, .port = PORT, .comm = "squid" });
+	assert_non_null(
+		strstr(b->said[4].advice, "set SO_REUSEADDR before bind() in squid, or retry"));
+	assert_null(strstr(b->said[4].advice, "pid 0"));
 }
 
 int main(void)

@@ -344,6 +344,27 @@ static void test_open(void **state)
 	report_open__free(t);
 }
 
+/* After a crash the next recorder seals what was left, under the boot that it is of: no run of its own. */
+static void sealed_after_a_reboot(void **state)
+{
+	struct report_span s;
+	struct gap g;
+
+	(void)state;
+	assert_int_equal(report_span__init(&s), 0);
+	record(&s, LOG_SEGMENT, 1, 100);
+	record(&s, LOG_BIND, 2, 110);
+	report_span__record(&s, LOG_SEAL, 3, 500 * S, "c", 1, false);
+	report_span__record(&s, LOG_SEGMENT, 4, 501 * S, "c", 1, true);
+	report_span__crash(&s, 110 * S);
+	report_span__record(&s, LOG_BIND, 5, 510 * S, "c", 1, false);
+	report_span__end(&s);
+	assert_true(report_span__gap(&s, 0, 100 * S, 510 * S, &g));
+	assert_true(g.from_ns == 110 * S && g.to_ns == 501 * S);
+	assert_false(report_span__gap(&s, 1, 100 * S, 510 * S, &g));
+	report_span__free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_coverage),
 		cmocka_unit_test(test_crash_and_overlap),
 		cmocka_unit_test(test_timeline),
+		cmocka_unit_test(sealed_after_a_reboot),
 		cmocka_unit_test(test_open),
 	};
 
