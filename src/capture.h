@@ -21,14 +21,15 @@
 #define CAPTURE_CHUNK_MAX (1u << 20)
 
 enum capture_kind {
-	CAPTURE_START = 1, /* what pipeline__new() was given: strings and struct capture_start */
-	CAPTURE_EVENT,     /* one raw event */
-	CAPTURE_LOST,      /* struct lost */
-	CAPTURE_TICK,      /* struct capture_tick */
-	CAPTURE_MISSING,   /* struct capture_missing */
-	CAPTURE_ANSWER,    /* struct capture_answer, then the answer */
-	CAPTURE_STOP,      /* struct ending (pipeline.h) */
-	CAPTURE_CLOCK,     /* struct capture_clock */
+	CAPTURE_START =
+		1, /* what pipeline__new() was given: struct capture_tick, and the configuration (pipeline_config.c) */
+	CAPTURE_EVENT,   /* one raw event */
+	CAPTURE_LOST,    /* struct lost */
+	CAPTURE_TICK,    /* struct capture_tick */
+	CAPTURE_MISSING, /* struct capture_missing */
+	CAPTURE_ANSWER,  /* struct capture_answer, then the answer */
+	CAPTURE_STOP,    /* struct ending (pipeline.h) */
+	CAPTURE_CLOCK,   /* struct capture_clock */
 	CAPTURE_KINDS
 };
 

@@ -73,11 +73,6 @@ static void end_progress(struct job *j)
 
 /* --- lines --- */
 
-static bool is_begin(enum log_type type)
-{
-	return type == LOG_START || type == LOG_SEGMENT;
-}
-
 /* The front of a line as socklife writes it says whether the rest is wanted. */
 static bool wanted(struct job *j, const struct audit_line *line, bool *looked)
 {
@@ -94,7 +89,8 @@ static bool wanted(struct job *j, const struct audit_line *line, bool *looked)
 	if (type < 0 || !ts_ns)
 		return true;
 	*looked = true;
-	gap = is_begin((enum log_type)type) && memmem(line->data, line->len, "\"gap_s\":", 8);
+	gap = log_type__begins((enum log_type)type) &&
+	      memmem(line->data, line->len, "\"gap_s\":", 8);
 	if (!report__look(&j->report, (enum log_type)type, h.seq, ts_ns, h.boot, h.boot_len, gap))
 		return false;
 	return !j->life || report_life__wants(j->life, line->data, line->len);
@@ -177,6 +173,9 @@ static int answer(struct job *j)
 		log__error("report: no records of socklife in what was given");
 		return EXIT_FAILED;
 	}
+	if (j->report.span.not_kept)
+		log__warn("the log has more than %d interruptions: %llu of them are not told",
+			  RUNS_MAX, (unsigned long long)j->report.span.not_kept);
 	code = print(j);
 	if (!code && j->html >= 0) {
 		err = report_html__write(&j->report, j->html);

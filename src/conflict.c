@@ -33,7 +33,7 @@ const char *const conflict_names[CONFLICT_RULES] = {
 /* include/net/ipv6.h: the IPv4 address of an IPv6 socket whose address has no IPv4 form */
 #define LOOPBACK4_IPV6 0x7f000006
 
-static bool addr__is_any(const uint8_t *a)
+static bool addr__is_any6(const uint8_t *a)
 {
 	static const uint8_t any[ADDR_LEN];
 
@@ -53,7 +53,7 @@ static uint32_t rcv_saddr(const struct ev_sock *s)
 	uint32_t v4;
 
 	if (!addr__is_mapped(s->laddr))
-		return addr__is_any(s->laddr) ? INADDR_ANY : LOOPBACK4_IPV6;
+		return addr__is_any6(s->laddr) ? INADDR_ANY : LOOPBACK4_IPV6;
 	memcpy(&v4, s->laddr + 12, sizeof(v4));
 	return ntohl(v4);
 }
@@ -73,7 +73,7 @@ static bool ipv4_equal(const struct ev_sock *a, const struct ev_sock *b)
  */
 static bool addresses_overlap(const struct ev_sock *a, const struct ev_sock *b)
 {
-	bool a_any = addr__is_any(a->laddr), b_any = addr__is_any(b->laddr);
+	bool a_any = addr__is_any6(a->laddr), b_any = addr__is_any6(b->laddr);
 	bool a_mapped = addr__is_mapped(a->laddr), b_mapped = addr__is_mapped(b->laddr);
 
 	if (a->family != AF_INET6)
@@ -239,7 +239,7 @@ static void text__process(struct phrase *t, const struct holder *h)
  * How a holder is counted: one that has a process, the first socket of that process; one that has
  * none, a closed connection or an orphan.
  */
-struct tally {
+struct counted {
 	size_t processes, closed, orphans;
 	const struct holder *named[NAMED_MAX];
 	size_t n_named;
@@ -278,7 +278,7 @@ bool conflict__process_seen(const struct holder *h, size_t i)
 	return false;
 }
 
-static void tally__count(struct tally *t, const struct holder *h, size_t n)
+static void counted__add(struct counted *t, const struct holder *h, size_t n)
 {
 	size_t i;
 
@@ -302,11 +302,11 @@ static void message__write(struct finding *f, const struct holder *h, size_t n, 
 	struct phrase t = { f->message, sizeof(f->message), 0 };
 	const struct ev_sock *at = n ? &h[0].sock : &f->sock;
 	const char *join = "";
-	struct tally c;
+	struct counted c;
 	size_t i;
 
 	f->message[0] = '\0';
-	tally__count(&c, h, n);
+	counted__add(&c, h, n);
 	phrase__address(&t, at->laddr, at->lport);
 	phrase__add(&t, "/%s ", proto__name(at));
 	if (!n) {

@@ -381,15 +381,6 @@ static const struct {
 	[CURE_CLOSE] = { "close", advise_close },
 };
 
-static void say_addr(struct phrase *p, const uint8_t *addr)
-{
-	char buf[INET6_ADDRSTRLEN];
-	bool v4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr);
-
-	phrase__add(p, "%s",
-		    inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr + 12 : addr, buf, sizeof(buf)));
-}
-
 /* "connect() to 10.0.0.5:443 from 10.0.0.1", "bind() to port 0 on 0.0.0.0/udp" */
 static void say_call(struct phrase *p, const struct telling *t)
 {
@@ -398,7 +389,7 @@ static void say_call(struct phrase *p, const struct telling *t)
 	phrase__add(p, "%s()", t->f->call);
 	if (q->exclusive) {
 		phrase__add(p, "%s on ", strcmp(t->f->call, "bind") ? "" : " to port 0");
-		say_addr(p, q->laddr);
+		phrase__host(p, q->laddr);
 		phrase__add(p, "/%s", q->proto == IPPROTO_TCP ? "tcp" : "udp");
 		return;
 	}
@@ -407,7 +398,7 @@ static void say_call(struct phrase *p, const struct telling *t)
 	if (addr__any(q->laddr))
 		return;
 	phrase__add(p, " from ");
-	say_addr(p, q->laddr);
+	phrase__host(p, q->laddr);
 }
 
 static void say_range(struct phrase *p, const struct port_use *use)
@@ -495,7 +486,7 @@ static void say_pressure(const struct telling *t, uint64_t seconds_left)
 	phrase__add(&p, "connections to ");
 	phrase__address(&p, t->e->q.raddr, t->e->q.rport);
 	phrase__add(&p, " from ");
-	say_addr(&p, t->e->q.laddr);
+	phrase__host(&p, t->e->q.laddr);
 	phrase__add(&p, " use %u %% of the", ephemeral__percent(use));
 	say_range(&p, use);
 	say_parts(&p, t->e);

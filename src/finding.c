@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* finding.c - fills the fields of a finding: key, holders, evidence, each within its bounds. */
+/* finding.c - fills the fields of a finding: key, evidence, cures, each within its bounds. */
 #include "finding.h"
 
 #include <stdarg.h>

@@ -293,7 +293,6 @@ static void look(struct metrics_look *l, uint64_t now_ns)
 		keep_destinations(l);
 	}
 	keep_listeners(l);
-	l->looked.namespaces = l->n_places;
 	l->looked.at_ns = now_ns;
 	l->looked.took_ns = host__now() - now_ns;
 }

@@ -35,7 +35,7 @@ struct look_destination {
 
 struct looked {
 	uint64_t at_ns, took_ns; /* CLOCK_BOOTTIME; 0: not yet */
-	uint32_t namespaces, failed;
+	uint32_t failed;
 	uint64_t tcp[LOOK_STATES], udp[LOOK_STATES];
 	struct look_listener listeners[LOOK_LISTENERS]; /* those with connections that wait first */
 	size_t n_listeners;

@@ -181,11 +181,6 @@ static void look(struct reading *g, enum log_type type, uint64_t seq, uint64_t t
 	}
 }
 
-static bool is_begin(int type)
-{
-	return type == LOG_START || type == LOG_SEGMENT;
-}
-
 /* False: enough was read. Seals are written by a clock of their own, and losses are told late. */
 static bool on_line(struct reading *g, const struct audit_line *line)
 {
@@ -205,7 +200,7 @@ static bool on_line(struct reading *g, const struct audit_line *line)
 	if (type >= 0 && ts_ns) {
 		g->r->records++;
 		look(g, (enum log_type)type, h.seq, ts_ns, h.boot, h.boot_len,
-		     is_begin(type) && memmem(line->data, line->len, "\"gap_s\":", 8));
+		     log_type__begins(type) && memmem(line->data, line->len, "\"gap_s\":", 8));
 		if (type == LOG_PROCESS || type == LOG_FINDING ||
 		    log_type__of_socket((enum log_type)type))
 			if (ts_ns > g->r->at_ns + PAST_LATER_NS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* phrase.c - appends words, numbers, addresses and names to a bounded buffer, escaped. */
+/* phrase.c - appends words, numbers, addresses and names to a bounded buffer, as they are: sinks escape. */
 #include "phrase.h"
 
 #include <arpa/inet.h>

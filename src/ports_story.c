@@ -223,7 +223,7 @@ static void ask_sets(struct asking *asking, struct ports_question q)
 	size_t i;
 
 	if (asking->only_count) {
-		q.options = family_options; /* the plain one is refused wherever another is */
+		/* without options: it is refused wherever another is */
 		ports__predict(asking->c->ports, asking->netns, &q, &a);
 		asking->refused += a.error != 0;
 		return;

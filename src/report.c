@@ -33,9 +33,8 @@ int report__init(struct report *r, const struct options *o)
 	    report_table__init(&r->ports, REPORT_NAMES_MAX) ||
 	    report_table__init(&r->destinations, REPORT_NAMES_MAX) ||
 	    report_table__init(&r->ended, LOSSES) || report_table__init(&r->losses, LOSSES) ||
-	    report_table__init(&r->finding_ids, LOSSES) || !r->filter || !r->open || !r->findings ||
-	    !r->ephemeral.points || !r->queues.points || !r->port_map || !r->lives.lives ||
-	    !r->failed.lives)
+	    !r->filter || !r->open || !r->findings || !r->ephemeral.points || !r->queues.points ||
+	    !r->port_map || !r->lives.lives || !r->failed.lives)
 		return -ENOMEM;
 	return 0;
 }
@@ -43,8 +42,7 @@ int report__init(struct report *r, const struct options *o)
 void report__free(struct report *r)
 {
 	struct report_table *tables[] = { &r->errors,       &r->processes, &r->ports,
-					  &r->destinations, &r->ended,     &r->losses,
-					  &r->finding_ids };
+					  &r->destinations, &r->ended,     &r->losses };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		report_table__free(tables[i]);

@@ -120,7 +120,7 @@ struct report {
 	uint64_t first_ns, last_ns; /* of what was taken */
 	uint64_t types[LOG_TYPES];
 	uint64_t clock_steps, untracked;
-	struct report_table errors, processes, ports, destinations, ended, losses, finding_ids;
+	struct report_table errors, processes, ports, destinations, ended, losses;
 	struct report_hist durations, latencies, waits;
 	struct report_finding *findings;
 	size_t n_findings;

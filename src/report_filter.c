@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* report_filter.c - asks the filters about one record of a log, and remembers which sockets were admitted. */
+/* report_filter.c - asks the filters about one record of a log. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>

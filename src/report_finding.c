@@ -120,7 +120,6 @@ void report_finding__take(struct report *r, const struct report_record *rec)
 	struct report_finding *f = finding_of(r, rec);
 	bool opens = !strcmp(rec->status, "open");
 
-	report_table__get(&r->finding_ids, rec->finding)->counts[0] += opens;
 	report_timeline__add(&r->timeline, rec->ts_ns, AT_FINDINGS, opens);
 	take_ephemeral(r, rec);
 	take_queue(r, rec);

@@ -34,6 +34,12 @@ enum log_type {
 extern const char *const log_type_names[LOG_TYPES];
 /* -1: no such type. */
 int log_type__find(const char *name, size_t len);
+/* What a recorder writes first: `start`, or `segment` where a log goes on. */
+static inline bool log_type__begins(int type)
+{
+	return type == LOG_START || type == LOG_SEGMENT;
+}
+
 static inline bool log_type__of_socket(enum log_type type)
 {
 	return type >= LOG_SNAPSHOT && type <= LOG_CLOSE;

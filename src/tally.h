@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * tally.h - which programs did something most often in the last minute, in each network namespace. A
- * program is a process name in a cgroup: a thousand short curls are one.
+ * program is an executable, or a process name where its path is not known, in a cgroup: a thousand short curls are one.
  */
 #ifndef SOCKLIFE_TALLY_H
 #define SOCKLIFE_TALLY_H

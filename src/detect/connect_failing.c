@@ -45,7 +45,7 @@ static const char *const kind_names[KINDS] = {
 enum listening { LISTENING_UNKNOWN, LISTENING_NOBODY, LISTENING_ELSEWHERE, LISTENING_THERE };
 
 /* One program and one destination. */
-struct destination {
+struct target {
 	uint64_t key;
 	uint64_t first_ns, last_ns;
 	uint64_t recent_ns[FAILURES]; /* the last ones; `count` % FAILURES is the oldest */
@@ -70,7 +70,7 @@ struct destination {
 };
 
 struct table {
-	struct destination list[DESTINATIONS_MAX];
+	struct target list[DESTINATIONS_MAX];
 	uint16_t buckets[BUCKETS];
 	uint16_t newest, oldest, free;
 	size_t used; /* of the list, ever */
@@ -107,7 +107,7 @@ static uint16_t *table__find(struct table *t, uint64_t key)
 
 static void table__unlink(struct table *t, uint16_t i)
 {
-	struct destination *e = &t->list[i];
+	struct target *e = &t->list[i];
 
 	*(e->newer == NONE ? &t->newest : &t->list[e->newer].older) = e->older;
 	*(e->older == NONE ? &t->oldest : &t->list[e->older].newer) = e->newer;
@@ -115,7 +115,7 @@ static void table__unlink(struct table *t, uint16_t i)
 
 static void table__push(struct table *t, uint16_t i)
 {
-	struct destination *e = &t->list[i];
+	struct target *e = &t->list[i];
 
 	e->newer = NONE;
 	e->older = t->newest;
@@ -135,10 +135,10 @@ static void failing__drop(struct failing *all, uint16_t i)
 	all->n--;
 }
 
-static struct destination *failing__add(struct failing *all, uint64_t key)
+static struct target *failing__add(struct failing *all, uint64_t key)
 {
 	struct table *t = all->table;
-	struct destination *e;
+	struct target *e;
 	uint16_t i = t->free;
 
 	if (i != NONE)
@@ -177,7 +177,7 @@ static enum kind kind_of(const struct record *r)
 	}
 }
 
-static enum kind most(const struct destination *e)
+static enum kind most(const struct target *e)
 {
 	enum kind best = KIND_REFUSED, k;
 
@@ -187,7 +187,7 @@ static enum kind most(const struct destination *e)
 	return best;
 }
 
-static void count_error(struct destination *e, int error)
+static void count_error(struct target *e, int error)
 {
 	size_t i = 0;
 
@@ -198,7 +198,7 @@ static void count_error(struct destination *e, int error)
 	e->errors[i].count++;
 }
 
-static void count_failure(struct destination *e, const struct record *r)
+static void count_failure(struct target *e, const struct record *r)
 {
 	const struct ev_connect *c = r->u.connect;
 	enum kind kind = kind_of(r);
@@ -219,7 +219,7 @@ static void count_failure(struct destination *e, const struct record *r)
 	e->changed = true;
 }
 
-static bool too_many(const struct destination *e)
+static bool too_many(const struct target *e)
 {
 	return e->count >= FAILURES && e->last_ns - e->recent_ns[e->count % FAILURES] <= WINDOW_NS;
 }
@@ -256,7 +256,7 @@ static bool covers(const struct ev_sock *listener, const uint8_t *addr)
 	return !is_ipv4(listener->laddr);
 }
 
-static void find_listener(struct destination *e, const struct holder *h, size_t n)
+static void find_listener(struct target *e, const struct holder *h, size_t n)
 {
 	size_t i;
 
@@ -273,8 +273,7 @@ static void find_listener(struct destination *e, const struct holder *h, size_t 
 	}
 }
 
-static void ask_listener(struct failing *all, struct destination *e, struct detect *d,
-			 uint64_t now_ns)
+static void ask_listener(struct failing *all, struct target *e, struct detect *d, uint64_t now_ns)
 {
 	struct ask_holders q = { .net = finding__netns(&e->sock, &e->actor),
 				 .except = e->sock.cookie,
@@ -300,8 +299,7 @@ static void ask_listener(struct failing *all, struct destination *e, struct dete
 }
 
 /* What is unreachable is looked for by commands in its namespace. */
-static void ask_inside(struct failing *all, struct destination *e, struct detect *d,
-		       uint64_t now_ns)
+static void ask_inside(struct failing *all, struct target *e, struct detect *d, uint64_t now_ns)
 {
 	const struct netns_ref net = finding__netns(&e->sock, &e->actor);
 
@@ -312,7 +310,7 @@ static void ask_inside(struct failing *all, struct destination *e, struct detect
 
 /* --- what is said of it --- */
 
-static void phrase_kinds(struct phrase *p, const struct destination *e)
+static void phrase_kinds(struct phrase *p, const struct target *e)
 {
 	const char *join = "";
 	enum kind k;
@@ -325,7 +323,7 @@ static void phrase_kinds(struct phrase *p, const struct destination *e)
 	}
 }
 
-static void phrase_errors(struct phrase *p, const struct destination *e)
+static void phrase_errors(struct phrase *p, const struct target *e)
 {
 	const char *join = "";
 	size_t i;
@@ -338,13 +336,13 @@ static void phrase_errors(struct phrase *p, const struct destination *e)
 	}
 }
 
-static void phrase_target(struct phrase *p, const struct destination *e)
+static void phrase_target(struct phrase *p, const struct target *e)
 {
 	phrase__address(p, e->sock.raddr, e->sock.rport);
 	phrase__add(p, "/tcp");
 }
 
-static void message(struct finding *f, const struct destination *e)
+static void message(struct finding *f, const struct target *e)
 {
 	uint64_t seconds = (e->last_ns - e->first_ns) / SECOND;
 	struct phrase p = phrase__message(f);
@@ -371,7 +369,7 @@ static void message(struct finding *f, const struct destination *e)
 	phrase__address(&p, e->listener.laddr, e->listener.lport);
 }
 
-static void advise_refused(struct phrase *p, const struct destination *e)
+static void advise_refused(struct phrase *p, const struct target *e)
 {
 	unsigned int port = e->sock.rport;
 
@@ -403,7 +401,7 @@ static void advise_refused(struct phrase *p, const struct destination *e)
 	}
 }
 
-static void advise_local(struct phrase *p, const struct destination *e)
+static void advise_local(struct phrase *p, const struct target *e)
 {
 	switch (-e->error) {
 	case EADDRNOTAVAIL:
@@ -429,7 +427,7 @@ static void advise_local(struct phrase *p, const struct destination *e)
 	}
 }
 
-static void advise(struct finding *f, const struct destination *e)
+static void advise(struct finding *f, const struct target *e)
 {
 	const struct netns_facts *in = e->in_known ? &e->in : NULL;
 	struct phrase p = phrase__advice(f);
@@ -472,7 +470,7 @@ static void advise(struct finding *f, const struct destination *e)
 	}
 }
 
-static void add_evidence(struct finding *f, const struct destination *e)
+static void add_evidence(struct finding *f, const struct target *e)
 {
 	struct evidence *errors;
 	enum kind k;
@@ -491,7 +489,7 @@ static void add_evidence(struct finding *f, const struct destination *e)
 }
 
 /* All but its key, as of now. */
-static void fill(struct finding *f, const struct destination *e)
+static void fill(struct finding *f, const struct target *e)
 {
 	finding__begin(f, &connect_failing, e->last_ns);
 	f->first_ns = e->first_ns;
@@ -507,7 +505,7 @@ static void fill(struct finding *f, const struct destination *e)
 }
 
 /* Its open finding says what is known by now; told by the set, when that is due. */
-static void refresh(struct failing *all, struct detect *d, struct destination *e, uint64_t now_ns)
+static void refresh(struct failing *all, struct detect *d, struct target *e, uint64_t now_ns)
 {
 	struct open_finding *o = e->changed ? finding_set__of_key(&all->open, e->key) : NULL;
 
@@ -522,7 +520,7 @@ static void refresh(struct failing *all, struct detect *d, struct destination *e
 /* There is no room for another: the one that has not failed for longest goes, and its finding. */
 static void evict(struct failing *all, struct detect *d, uint64_t now_ns)
 {
-	struct destination *e = &all->table->list[all->table->oldest];
+	struct target *e = &all->table->list[all->table->oldest];
 	struct open_finding *o = finding_set__of_key(&all->open, e->key);
 
 	if (o) {
@@ -534,7 +532,7 @@ static void evict(struct failing *all, struct detect *d, uint64_t now_ns)
 
 static void failed(struct failing *all, struct detect *d, uint64_t key, const struct record *r)
 {
-	struct destination *e;
+	struct target *e;
 	struct finding f;
 	uint16_t i;
 
@@ -560,7 +558,7 @@ static void failed(struct failing *all, struct detect *d, uint64_t key, const st
 	finding_set__met(&all->open, d, &f);
 }
 
-static void say_recovered(struct finding *f, struct destination *e, const struct ev_owner *proc)
+static void say_recovered(struct finding *f, struct target *e, const struct ev_owner *proc)
 {
 	struct phrase p;
 

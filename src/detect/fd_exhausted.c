@@ -42,13 +42,13 @@ static const struct {
 /* What fills most of the table. */
 enum { MOST_UDP = FILE_STATES, MOST_OTHER, MOST_NOTHING };
 
-struct tally {
+struct filling {
 	uint64_t tcp, other;
 	int most;
 	uint64_t most_count;
 };
 
-static void consider(struct tally *t, int what, uint64_t count)
+static void consider(struct filling *t, int what, uint64_t count)
 {
 	if (count <= t->most_count)
 		return;
@@ -56,9 +56,9 @@ static void consider(struct tally *t, int what, uint64_t count)
 	t->most_count = count;
 }
 
-static struct tally tally(const struct file_use *use)
+static struct filling filling(const struct file_use *use)
 {
-	struct tally t = { .most = MOST_NOTHING };
+	struct filling t = { .most = MOST_NOTHING };
 	uint64_t sockets = use->udp;
 	int i;
 
@@ -75,7 +75,7 @@ static struct tally tally(const struct file_use *use)
 	return t;
 }
 
-static void add_counts(struct finding *f, const struct file_use *use, const struct tally *t)
+static void add_counts(struct finding *f, const struct file_use *use, const struct filling *t)
 {
 	int i;
 
@@ -91,7 +91,7 @@ static void add_counts(struct finding *f, const struct file_use *use, const stru
 	finding__number(f, "other", t->other);
 }
 
-static void phrase_most(struct phrase *p, const struct file_use *use, const struct tally *t)
+static void phrase_most(struct phrase *p, const struct file_use *use, const struct filling *t)
 {
 	phrase__add(p, "; %" PRIu64 " of its %" PRIu64 " descriptors are ", t->most_count,
 		    use->open);
@@ -104,7 +104,7 @@ static void phrase_most(struct phrase *p, const struct file_use *use, const stru
 }
 
 static void message(struct finding *f, uint64_t limit, const struct file_use *use,
-		    const struct tally *t)
+		    const struct filling *t)
 {
 	struct phrase p = phrase__message(f);
 
@@ -153,13 +153,13 @@ static void advise_limit(struct phrase *p, const struct finding *f, uint64_t lim
 }
 
 /* A server at work has few that wait for its close(). */
-static bool leaks(const struct file_use *use, const struct tally *t)
+static bool leaks(const struct file_use *use, const struct filling *t)
 {
 	return t->most == BPF_TCP_CLOSE_WAIT || use->tcp[BPF_TCP_CLOSE_WAIT] * 3 > use->open;
 }
 
 static void advise(struct finding *f, uint64_t limit, const struct file_use *use,
-		   const struct tally *t)
+		   const struct filling *t)
 {
 	struct phrase p = phrase__advice(f);
 
@@ -199,7 +199,7 @@ static void fill(struct finding *f, struct detect *d, uint64_t limit)
 {
 	struct file_use use = { 0 };
 	bool known = look(d, &f->actor.proc, &use);
-	struct tally t = tally(&use);
+	struct filling t = filling(&use);
 
 	f->n_evidence = 0;
 	f->estimated = !known || use.estimated;

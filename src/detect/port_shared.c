@@ -31,7 +31,7 @@ struct newcomer {
 	uint64_t at_ns;
 };
 
-struct shares {
+struct sharing {
 	struct finding_set open;
 	struct members newcomers, others; /* it is over when one of the two sides is gone */
 	struct holder *answer;            /* ANSWER_MAX, from the first use on */
@@ -195,7 +195,7 @@ static void begin(struct finding *f, const struct newcomer *new)
 	f->key = key_of(f, &net);
 }
 
-static void tell(struct shares *all, struct detect *d, struct finding *f, enum relation relation)
+static void tell(struct sharing *all, struct detect *d, struct finding *f, enum relation relation)
 {
 	const struct holder *h = &f->holders[0];
 	bool reuseport = f->sock.options & OPT_REUSEPORT;
@@ -216,7 +216,7 @@ static void tell(struct shares *all, struct detect *d, struct finding *f, enum r
 	finding_set__met(&all->open, d, f);
 }
 
-static void ask(struct shares *all, struct detect *d, const struct newcomer *new)
+static void ask(struct sharing *all, struct detect *d, const struct newcomer *new)
 {
 	const struct ask_holders q = { .net = finding__netns(&new->sock, &new->actor),
 				       .except = new->sock.cookie,
@@ -254,7 +254,7 @@ static void ask(struct shares *all, struct detect *d, const struct newcomer *new
 }
 
 /* Asked about this program on this port not long ago? Now it is. */
-static bool asked_lately(struct shares *all, uint64_t what, uint64_t now_ns)
+static bool asked_lately(struct sharing *all, uint64_t what, uint64_t now_ns)
 {
 	size_t i;
 
@@ -267,7 +267,7 @@ static bool asked_lately(struct shares *all, uint64_t what, uint64_t now_ns)
 	return false;
 }
 
-static void wait_for_a_tick(struct shares *all, const struct newcomer *new)
+static void wait_for_a_tick(struct sharing *all, const struct newcomer *new)
 {
 	if (!all->waiting)
 		all->waiting = calloc(WAITING_MAX, sizeof(*all->waiting));
@@ -285,7 +285,7 @@ static uint64_t who_asks(const struct finding *f)
 }
 
 /* One more socket of a program that shares its port already joins the finding. */
-static void came(struct shares *all, struct detect *d, const struct newcomer *new)
+static void came(struct sharing *all, struct detect *d, const struct newcomer *new)
 {
 	struct open_finding *o;
 	struct finding f;
@@ -304,7 +304,7 @@ static void came(struct shares *all, struct detect *d, const struct newcomer *ne
 		wait_for_a_tick(all, new);
 }
 
-static void left(struct shares *all, struct detect *d, struct members *side, uint64_t cookie,
+static void left(struct sharing *all, struct detect *d, struct members *side, uint64_t cookie,
 		 uint64_t now_ns)
 {
 	uint64_t key;
@@ -324,7 +324,7 @@ static void left(struct shares *all, struct detect *d, struct members *side, uin
 	}
 }
 
-static void closed(struct shares *all, struct detect *d, const struct record *r)
+static void closed(struct sharing *all, struct detect *d, const struct record *r)
 {
 	size_t i;
 
@@ -337,7 +337,7 @@ static void closed(struct shares *all, struct detect *d, const struct record *r)
 
 static void port_shared__on_record(void *state, struct detect *d, const struct record *r)
 {
-	struct shares *all = state;
+	struct sharing *all = state;
 	struct newcomer new;
 
 	if (r->type == RECORD_CLOSE) {
@@ -354,7 +354,7 @@ static void port_shared__on_record(void *state, struct detect *d, const struct r
 
 static void port_shared__tick(void *state, struct detect *d, uint64_t now_ns)
 {
-	struct shares *all = state;
+	struct sharing *all = state;
 
 	all->asks = 0;
 	while (all->n_waiting && all->asks < ASKS_MAX) {
@@ -368,14 +368,14 @@ static void port_shared__tick(void *state, struct detect *d, uint64_t now_ns)
 
 static void port_shared__end(void *state, struct detect *d, uint64_t now_ns)
 {
-	struct shares *all = state;
+	struct sharing *all = state;
 
 	finding_set__end(&all->open, d, now_ns);
 	members__free(&all->newcomers);
 	members__free(&all->others);
 	free(all->answer);
 	free(all->waiting);
-	*all = (struct shares){ 0 };
+	*all = (struct sharing){ 0 };
 }
 
 const struct detector port_shared = {
@@ -389,7 +389,7 @@ const struct detector port_shared = {
 		"newcomer's address to the first holder's, same-address, more-specific or less-specific; "
 		"holders_total: the others' sockets (at most 16 are listed); estimated: not all of the "
 		"kernel's sources could be asked",
-	.state_size = sizeof(struct shares),
+	.state_size = sizeof(struct sharing),
 	.on_record = port_shared__on_record,
 	.tick = port_shared__tick,
 	.end = port_shared__end,

@@ -45,6 +45,12 @@ static int by_destination(const void *a, const void *b)
 	return order ? order : x->rport - y->rport;
 }
 
+static int by_local(const void *a, const void *b)
+{
+	return memcmp(((const struct top_destination *)a)->pair->pair.laddr,
+		      ((const struct top_destination *)b)->pair->pair.laddr, ADDR_LEN);
+}
+
 static void put_destination(struct top_put *p, const void *row)
 {
 	const struct ports_pair *pair = &((const struct top_destination *)row)->pair->pair;
@@ -151,6 +157,7 @@ static const struct top_column destination_columns[] = {
 	  .middle = true,
 	  .ascending = true,
 	  .key = key_none,
+	  .compare = by_local,
 	  .put = put_from },
 	{ .title = "EPHEMERAL PORTS",
 	  .min = BAR,

@@ -82,6 +82,12 @@ static void put_count(struct top_put *p, const void *row)
 	top_put__count(&p->text, ((const struct top_finding *)row)->f.count);
 }
 
+static int by_message(const void *a, const void *b)
+{
+	return strcmp(((const struct top_finding *)a)->f.message,
+		      ((const struct top_finding *)b)->f.message);
+}
+
 static void put_message(struct top_put *p, const void *row)
 {
 	const struct finding *f = &((const struct top_finding *)row)->f;
@@ -136,6 +142,7 @@ static const struct top_column finding_columns[] = {
 	  .max = 255,
 	  .ascending = true,
 	  .key = key_none,
+	  .compare = by_message,
 	  .put = put_message },
 };
 

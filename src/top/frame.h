@@ -50,7 +50,7 @@ struct top_frame {
 	struct top_sock *socks; /* those that are wanted, closed ones too, in no order */
 	size_t n_socks, room_socks;
 	struct top_finding **findings; /* newest first */
-	size_t n_findings, room_findings;
+	size_t n_findings;
 	struct top_ports *ports; /* NULL: not counted yet */
 	struct top_story story;
 	uint32_t what;    /* TOP_TAKE_*: what is in it */

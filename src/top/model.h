@@ -57,7 +57,7 @@ struct top_sock {
 /* Something that happened to a socket. */
 struct top_event {
 	uint64_t boot_ns;
-	uint64_t a, b; /* by type: see story.c */
+	uint64_t a, b; /* by type: see view_story.c */
 	uint32_t next; /* index; the model's own */
 	uint32_t pid;
 	char comm[COMM_LEN];
