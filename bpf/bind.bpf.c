@@ -73,7 +73,7 @@ static __noinline void bind__emit(const struct sock *sk, struct facts *f, const 
 	range = compat__port_range(sk);
 	e->range_low = range;
 	e->range_high = range >> 16;
-	e->pad = 0;
+	e->user = BPF_CORE_READ(sk, sk_uid.val) + 1;
 	__builtin_memcpy(e->req_addr, want.laddr, ADDR_LEN);
 	ring__submit(e, sizeof(*e));
 }

@@ -163,7 +163,7 @@ struct ev_bind {
 	__s32	error;		/* 0 or -errno */
 	__u16	range_low;	/* its own range (IP_LOCAL_PORT_RANGE), 0: the namespace's */
 	__u16	range_high;
-	__u32	pad;
+	__u32	user;		/* of the socket, which SO_REUSEPORT goes by (sk_uid), plus 1; 0: not known */
 };
 
 /* listen() returned. */

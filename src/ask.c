@@ -150,13 +150,6 @@ static const struct {
 			     .limit = LIMIT_NAMES },
 };
 
-static int limit_of(enum question q, const void *question)
-{
-	if (q == ASK_HOLDERS && ((const struct ask_holders *)question)->table_only)
-		return LIMIT_NONE;
-	return questions[q].limit;
-}
-
 static int64_t walk_debt(enum question q, const void *question)
 {
 	bool failed = q == ASK_HOLDERS  ? ((const struct ask_holders *)question)->failed :
@@ -169,7 +162,7 @@ static int64_t walk_debt(enum question q, const void *question)
 static ssize_t answer__bounded(struct ask *a, enum question q, const void *question, void *answer,
 			       size_t max)
 {
-	int limit = limit_of(q, question);
+	int limit = questions[q].limit;
 	int64_t *left_ns = &a->limits[limit].left_ns;
 	uint64_t begin = host__now(), used;
 	ssize_t n;
@@ -194,7 +187,7 @@ ssize_t ask__answer(void *ask, enum question q, const void *question, size_t len
 
 	if ((unsigned)q >= QUESTIONS || !questions[q].answer || len != questions[q].size)
 		return -EINVAL;
-	if (a->config.bounded && limit_of(q, question))
+	if (a->config.bounded && questions[q].limit)
 		return answer__bounded(a, q, question, answer, max);
 	return questions[q].answer(a, question, answer, max);
 }

@@ -197,8 +197,6 @@ ssize_t answer__holders(struct ask *a, const void *question, void *answer, size_
 	bool asked, estimated;
 	size_t i, n;
 
-	if (search.q->table_only)
-		return 0;
 	estimated = !a->config.each_socket ||
 		    a->config.each_socket(a->config.arg, search.q->port, search.q->net.inode,
 					  snapshot__found, &search);

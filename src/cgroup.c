@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "cgroup.h"
+#include "log.h"
 #include "cgroup_path.h"
 
 #define CGROUP_ROOT_INODE 1 /* kernfs: the root of a hierarchy, not of a cgroup namespace */
@@ -213,6 +214,15 @@ ssize_t cgroup__filter_ids(int root, const struct socket_filter *f, uint64_t *id
 		walk(&c, fd, f, false, 0);
 	}
 	return c.n;
+}
+
+void cgroup__say_missing(char *text, size_t size, const char *path, int err)
+{
+	snprintf(
+		text, size,
+		"--cgroup: '%s' is not in the cgroup2 hierarchy (%s): give a path below its root, such as "
+		"/system.slice, or a directory where it is mounted",
+		path, log__errno(err));
 }
 
 int tracepoint__id(const char *group, const char *name)

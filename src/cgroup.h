@@ -23,6 +23,8 @@ int cgroup__open_root(void);
  */
 ssize_t cgroup__filter_ids(int root, const struct socket_filter *f, uint64_t *ids, size_t max,
 			   const char **missing);
+/* The message about a path of --cgroup for which that gave `err`. */
+void cgroup__say_missing(char *text, size_t size, const char *path, int err);
 
 /* The id of a tracepoint for perf_event_open(), or -errno. */
 int tracepoint__id(const char *group, const char *name);

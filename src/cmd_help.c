@@ -134,7 +134,7 @@ static void print_findings(void)
 	     "that moment).\n"
 	     "\n"
 	     "holders: sock, proc, pid, comm, uid, user, family, mapped, laddr, lport, raddr, rport,\n"
-	     "state, since, options. What is not known is left out.");
+	     "state, since, options, ifindex. What is not known is left out.");
 	for (const struct detector *const *d = detectors; *d; d++) {
 		printf("\n%s (%s)\n", (*d)->id, severity_names[(*d)->severity]);
 		help__wrap(0, 2, (*d)->summary);

@@ -227,7 +227,7 @@ static int ports_now(struct options *o, uint16_t port)
 	p = ports__collect(&config, &why);
 	if (!p) {
 		log__error("%s", why.text);
-		code = EXIT_CANNOT_RUN;
+		code = why.usage ? EXIT_USAGE : EXIT_CANNOT_RUN;
 	} else {
 		if (p->incomplete || p->diag_incomplete)
 			log__warn("out of memory: not all sockets are shown");

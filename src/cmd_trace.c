@@ -7,8 +7,6 @@
 #include "log.h"
 #include "output.h"
 
-#define EXIT_SELF_FAILED 125 /* trace -- CMD: as env(1), nice(1) and timeout(1) do */
-
 int cmd_trace(struct options *o)
 {
 	struct live_config config = { .options = o };
@@ -29,8 +27,6 @@ int cmd_trace(struct options *o)
 	} else if (o->command) {
 		code = EXIT_SELF_FAILED;
 	}
-	if (code == EXIT_OUTPUT && o->command && live)
-		code = EXIT_SELF_FAILED;
 	live__free(live);
 	output__close(&output);
 	return code;

@@ -16,6 +16,7 @@ enum {
 	EXIT_CANNOT_RUN = 3,
 	EXIT_BROKEN_LOG = 4,
 	EXIT_OUTPUT = 5,
+	EXIT_SELF_FAILED = 125, /* trace -- CMD: as env(1), nice(1) and timeout(1) do */
 };
 
 /* Groups of options a command takes (options.c). */

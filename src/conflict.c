@@ -420,7 +420,7 @@ static void advice__reuseport_uid(struct phrase *t, const struct finding *f, con
 	phrase__add(
 		t,
 		"SO_REUSEPORT shares a port only between sockets of one user: %.*s has uid %u, %.*s has uid %u; run both as the same",
-		COMM_LEN, h->proc.comm, h->sock_uid, COMM_LEN, f->actor.proc.comm, f->actor.uid);
+		COMM_LEN, h->proc.comm, h->sock_uid, COMM_LEN, f->actor.proc.comm, f->uid);
 }
 
 static void advice__time_wait(struct phrase *t, const struct finding *f, const struct holder *h)

@@ -44,7 +44,7 @@ struct ask_holders {
 	uint64_t except;    /* cookie of the newcomer itself */
 	uint16_t port;      /* host order */
 	uint8_t proto;      /* IPPROTO_TCP, IPPROTO_UDP */
-	uint8_t table_only; /* 1: the kernel is left alone, only what the table knows */
+	uint8_t table_only; /* 1: only what the table knows, of which the pipeline makes the answer */
 	uint8_t failed;     /* 1: a call has failed, and this says why: it can wait least */
 	uint8_t pad[3];
 };

@@ -50,7 +50,7 @@ struct live {
 	struct ask *ask;
 	struct pipeline *pipeline;
 	struct capture_writer *capture;
-	uint64_t attached_ns;
+	uint64_t attached_ns; /* all hooks */
 	int epoll, signals, tick, clock;
 	bool busy; /* the ring is polled by time, not by its descriptor */
 	bool ended;
@@ -77,7 +77,7 @@ static void on_event(void *arg, const void *data, size_t size)
 
 static int drain(struct live *l);
 
-/* Found after the hooks were attached, but of the time before: what they saw comes after it. */
+/* Found after the hooks were attached, but of the time before the first of them: what they saw comes after it. */
 static void on_existing(void *arg, const void *data, size_t size)
 {
 	struct ev_snapshot e;
@@ -86,7 +86,7 @@ static void on_existing(void *arg, const void *data, size_t size)
 	if (size != sizeof(e))
 		return;
 	memcpy(&e, data, sizeof(e));
-	e.base.head.boot_ns = l->attached_ns;
+	e.base.head.boot_ns = tracer__attaching(l->tracer);
 	pipeline__event(l->pipeline, &e, sizeof(e));
 	/* there may be more of them than the log's queue takes at once, and what happens must not wait */
 	while (l->log && live_log__wait(l->log))
@@ -157,11 +157,11 @@ static int open_tracer(struct live *l)
 	struct tracer_error why = { 0 };
 
 	l->tracer = tracer__open(&config, &why);
-	l->attached_ns = l->swept_ns = host__now();
 	if (!l->tracer || tracer__start(l->tracer, &why)) {
 		log__error("%s", why.text);
-		return EXIT_CANNOT_RUN;
+		return why.usage ? EXIT_USAGE : EXIT_CANNOT_RUN;
 	}
+	l->attached_ns = l->swept_ns = host__now();
 	return 0;
 }
 
@@ -640,6 +640,9 @@ static void drain_last(struct live *l)
 
 static int finish(struct live *l)
 {
+	/* a command's own exit code may be the same number */
+	int no_output = l->options->command ? EXIT_SELF_FAILED : EXIT_OUTPUT;
+
 	if (l->screen)
 		l->screen->over(l->screen->arg);
 	if (l->log)
@@ -660,7 +663,7 @@ static int finish(struct live *l)
 		return live_log__end(l->log);
 	if (l->err == -EINTR) {
 		log__error("the reader of the output took no more: stopped without the rest of it");
-		return EXIT_OUTPUT;
+		return no_output;
 	}
 	if (l->err && l->err != -EPIPE) {
 		log__error("%s '%s' cannot be written: %s",
@@ -669,7 +672,7 @@ static int finish(struct live *l)
 			   l->options->output ? l->options->output :
 						"stdout",
 			   log__errno(l->err));
-		return EXIT_OUTPUT;
+		return no_output;
 	}
 	if (l->options->command && l->child == -1)
 		return child__exit_code(l->status);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include "command.h"
 #include "log.h"
@@ -39,11 +40,23 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/* trace -- CMD: whoever started it takes other numbers for CMD's. */
+static int usage_error(const struct command *cmd, int argc, char **argv, int code)
+{
+	int i;
+
+	for (i = 0; i + 1 < argc && cmd->options & OPTS_TRACE; i++)
+		if (!strcmp(argv[i], "--"))
+			return EXIT_SELF_FAILED;
+	return code;
+}
+
 static int run(int argc, char **argv)
 {
 	static struct options o;
 	const struct command *cmd;
-	int verbose, err;
+	int verbose, err, n;
+	char **args;
 
 	err = options__parse(&o, &program, argc, argv);
 	if (err)
@@ -56,9 +69,11 @@ static int run(int argc, char **argv)
 	if (!cmd)
 		return EXIT_USAGE;
 	verbose = o.verbose;
-	err = options__parse(&o, cmd, o.n_operands, o.operands);
+	n = o.n_operands;
+	args = o.operands;
+	err = options__parse(&o, cmd, n, args);
 	if (err)
-		return err < 0 ? EXIT_FINE : err;
+		return err < 0 ? EXIT_FINE : usage_error(cmd, n, args, err);
 	o.verbose += verbose;
 	log__set_verbose(o.verbose);
 	return cmd->run(&o);

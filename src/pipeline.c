@@ -40,6 +40,7 @@ struct holders {
 	struct pipeline *p;
 	struct holder *list;
 	size_t n, from_kernel, max;
+	bool names; /* of users are wanted */
 };
 
 static void add_holder(void *arg, const struct holder *h)
@@ -55,7 +56,7 @@ static void add_holder(void *arg, const struct holder *h)
 		return;
 	new = &all->list[all->n++];
 	*new = *h;
-	if (h->uid_known)
+	if (h->uid_known && all->names)
 		kernel__ask(&all->p->kernel, ASK_USER, &h->uid, sizeof(h->uid), new->user,
 			    sizeof(new->user) - 1);
 }
@@ -88,7 +89,10 @@ static void tame(struct holder *h)
 static ssize_t complete_holders(struct pipeline *p, const struct ask_holders *q,
 				struct holder *list, ssize_t n, size_t max)
 {
-	struct holders all = { .p = p, .list = list, .max = max / sizeof(*list) };
+	struct holders all = { .p = p,
+			       .list = list,
+			       .max = max / sizeof(*list),
+			       .names = !q->table_only || q->failed };
 	size_t i;
 
 	all.n = all.from_kernel = n > 0 ? n / sizeof(*list) : 0;
@@ -137,6 +141,9 @@ static ssize_t answer(void *arg, enum question q, const void *question, size_t l
 
 	if (q == ASK_SOCKET)
 		return answer_socket(p, question, len, buf, max);
+	/* of the table alone too */
+	if (q == ASK_HOLDERS && ((const struct ask_holders *)question)->table_only)
+		return complete_holders(p, question, buf, 0, max);
 	n = kernel__ask(&p->source, q, question, len, buf, max);
 	head.result = n;
 	if (p->capture)

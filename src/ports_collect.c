@@ -244,9 +244,8 @@ static int select_socks(struct ports *p, const struct ports_config *c, int root,
 		n = root < 0 ? root :
 			       cgroup__filter_ids(root, c->filter, ids, FILTER_SET_MAX, &missing);
 	if (n < 0) {
-		snprintf(why->text, sizeof(why->text),
-			 "--cgroup: '%s' is not in the cgroup2 hierarchy (%s)", missing,
-			 log__errno(n));
+		why->usage = n == -ENOENT;
+		cgroup__say_missing(why->text, sizeof(why->text), missing, n);
 		return n;
 	}
 	ports__select(p, c->port, c->filter, ids, n);

@@ -273,9 +273,11 @@ struct finding {
 	uint64_t count; /* evidence.count */
 	bool news;      /* an update by another rule than before: its advice is another one too */
 	bool gauge;     /* count is of things that are so now, not of times that it was met */
+	bool any_port;  /* the call asked for no port by number */
 	/* who met it */
 	struct ev_sock sock; /* its local end is the one asked for, also where bind() refused it */
 	struct ev_actor actor;
+	uint32_t uid; /* that SO_REUSEPORT goes by: of the socket, else of the process */
 	struct holder holders[HOLDERS_MAX];
 	size_t n_holders, holders_total;
 	/* evidence: */

@@ -74,7 +74,8 @@ void report_span__record(struct report_span *s, enum log_type type, uint64_t seq
 	/* the clock may have been set back: the span of a run never shrinks */
 	if (ts_ns > run->to_ns)
 		run->to_ns = ts_ns;
-	if (ts_ns < run->from_ns)
+	/* a snapshot is of the time before the hooks were attached */
+	if (ts_ns < run->from_ns && type != LOG_SNAPSHOT)
 		run->from_ns = ts_ns;
 	if (type == LOG_STOP)
 		run->end = RUN_STOPPED;

@@ -364,9 +364,14 @@ int tracer__start(struct tracer *t, struct tracer_error *why)
 		WHY(why, "the ring buffer cannot be mapped: %s", log__errno(err));
 		return err;
 	}
-	t->last_losses_ns = host__now();
+	t->attaching_ns = t->last_losses_ns = host__now();
 	err = attach_all(t, why);
 	return err ? err : check_pid_namespace(t, why);
+}
+
+uint64_t tracer__attaching(const struct tracer *t)
+{
+	return t->attaching_ns;
 }
 
 static void *detach(void *link)

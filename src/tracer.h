@@ -27,6 +27,7 @@ struct tracer_config {
 /* Why something cannot be: one sentence for the user. */
 struct tracer_error {
 	char text[512];
+	bool usage; /* it is the command line's fault */
 };
 
 /*
@@ -36,6 +37,8 @@ struct tracer_error {
 struct tracer *tracer__open(const struct tracer_config *c, struct tracer_error *why);
 /* 0 or -errno with *why set. Afterwards events are being recorded. */
 int tracer__start(struct tracer *t, struct tracer_error *why);
+/* When the first hook was about to be attached, CLOCK_BOOTTIME: no record is older. */
+uint64_t tracer__attaching(const struct tracer *t);
 /* No more records are made. Those in the ring can still be read, and the iterators work. */
 void tracer__stop(struct tracer *t);
 void tracer__free(struct tracer *t);

@@ -33,6 +33,7 @@ struct tracer {
 	const unsigned char *slots; /* the facts array, read-only */
 	int cgroup;
 	uint64_t losses[LOST_KERNEL_REASONS];
+	uint64_t attaching_ns;
 	uint64_t last_losses_ns;
 	bool cgroups_full; /* said already */
 };

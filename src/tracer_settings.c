@@ -93,8 +93,8 @@ static int put_cgroups(struct tracer *t, struct tracer_error *why)
 	int err;
 
 	if (n < 0) {
-		WHY(why, "--cgroup: '%s' is not in the cgroup2 hierarchy (%s)", missing,
-		    log__errno(n));
+		why->usage = n == -ENOENT;
+		cgroup__say_missing(why->text, sizeof(why->text), missing, n);
 		return n;
 	}
 	err = put_set(t->skel->maps.filter_cgroups, ids, n, sizeof(ids[0]));

@@ -110,6 +110,7 @@ struct sock {
 	int sk_err;
 	struct socket *sk_socket;
 	socket_lock_t sk_lock;
+	kuid_t sk_uid;
 	__u16 sk_protocol;
 	__u16 sk_type;
 	__u8 sk_kern_sock:1;

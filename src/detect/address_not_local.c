@@ -210,7 +210,7 @@ const struct detector address_not_local = {
 	.summary =
 		"bind() fails with EADDRNOTAVAIL: its namespace does not have that address; no exhaustion of ports",
 	.evidence =
-		"req_addr, req_port: what was asked for; "
+		"call: bind; error: EADDRNOTAVAIL; req_addr, req_port: what was asked for; "
 		"cause: absent, came-late, tentative, dad-failed, other-device, ipv6-disabled, loopback-down or unknown; "
 		"device: the interface that has the address; "
 		"ip_nonlocal_bind: the sysctl of the address's family in its namespace; "

@@ -644,7 +644,7 @@ const struct detector connect_failing = {
 	.summary =
 		"one executable fails to connect to one destination 5 times in 10 s with no success in between",
 	.evidence =
-		"raddr, rport: the destination; refused, unanswered (ETIMEDOUT), unreachable (EHOSTUNREACH, ENETUNREACH), "
+		"call: connect; error: of the last one; raddr, rport: the destination; refused, unanswered (ETIMEDOUT), unreachable (EHOSTUNREACH, ENETUNREACH), "
 		"abandoned (closed before an answer), local (all other errors): failures since `first`; "
 		"abandoned_after_ms: the longest wait that was given up; errors: by name; "
 		"listening: whether something listens there, where the destination is in the same namespace; "

@@ -131,6 +131,7 @@ static void exhausted__met(struct exhausted *x, struct detect *d, const struct r
 	}
 	finding__met_by(&f, r);
 	f.call = call;
+	f.any_port = true;
 	find_source(x, r, &e);
 	f.key = hash_question(finding__key(&f, &e.q.net), &e.q);
 	/* what the kernel said before is worth more than nothing now */

@@ -199,7 +199,12 @@ static void fill(struct finding *f, struct detect *d, uint64_t limit)
 {
 	struct file_use use = { 0 };
 	bool known = look(d, &f->actor.proc, &use);
-	struct filling t = filling(&use);
+	struct filling t;
+
+	/* it has let go of many since, perhaps because it ends: what is left is not what filled it */
+	if (f->error == -EMFILE && use.open < limit - limit / 10)
+		use.estimated = true;
+	t = filling(&use);
 
 	f->n_evidence = 0;
 	f->estimated = !known || use.estimated;
@@ -301,7 +306,7 @@ const struct detector fd_exhausted = {
 	.summary =
 		"socket() or accept() fails with EMFILE or ENFILE: names the limit and what fills the descriptors",
 	.evidence =
-		"fd_limit, fd_hard_limit: RLIMIT_NOFILE of the process; fd_open: its descriptors; "
+		"call: socket or accept; error: EMFILE or ENFILE; fd_limit, fd_hard_limit: RLIMIT_NOFILE of the process; fd_open: its descriptors; "
 		"tcp: those of TCP sockets, tcp_established, tcp_close_wait, ...: by state, where there are any; "
 		"udp: of UDP sockets; other: files, pipes and all else; "
 		"system_open, system_limit: ENFILE only, fs.file-nr and fs.file-max; "

@@ -44,14 +44,20 @@ static enum conflict_rule conflict__rule(const struct finding *f, const struct h
 	struct holder plain = *h, all = *h;
 
 	if (h->options_known)
-		return conflict__judge(&f->sock, f->actor.uid, h, at_listen);
+		return conflict__judge(&f->sock, f->uid, h, at_listen);
 	plain.sock.options &= ~(OPT_REUSEADDR | OPT_REUSEPORT);
 	all.sock.options |= OPT_REUSEADDR | OPT_REUSEPORT;
 	if (h->sock.family == AF_INET6)
 		all.sock.options |= OPT_V6ONLY;
-	if (!doubt && !conflict__judge(&f->sock, f->actor.uid, &all, at_listen))
+	if (!doubt && !conflict__judge(&f->sock, f->uid, &all, at_listen))
 		return CONFLICT_NONE;
-	return conflict__judge(&f->sock, f->actor.uid, &plain, at_listen);
+	return conflict__judge(&f->sock, f->uid, &plain, at_listen);
+}
+
+/* Of a connection that no process holds nobody ever tells. */
+static bool lacks_options(const struct holder *h)
+{
+	return h->proc.tgid && !h->options_known;
 }
 
 /* Keeps those of `h` that stand in the way, and the rule of the first. Listeners come first. */
@@ -119,7 +125,7 @@ static size_t conflict__ask(struct conflicts *all, struct detect *d, struct find
 	}
 	f->estimated |= q.table_only;
 	for (i = 0; i < kept; i++)
-		f->estimated |= all->answer[i].estimated;
+		f->estimated |= all->answer[i].estimated || lacks_options(&all->answer[i]);
 	f->rule = conflict_names[*rule];
 	f->holders_total = kept;
 	f->n_holders = kept < HOLDERS_MAX ? kept : HOLDERS_MAX;
@@ -215,6 +221,7 @@ static bool finding__from_record(struct finding *f, const struct record *r)
 	f->id = port_conflict.id;
 	f->severity = port_conflict.severity;
 	f->actor = *r->actor;
+	f->uid = r->type == RECORD_BIND && r->u.bind->user ? r->u.bind->user - 1 : r->actor->uid;
 	f->error = r->error;
 	f->first_ns = r->boot_ns;
 	f->last_ns = r->boot_ns;

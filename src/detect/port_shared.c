@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * port_shared - another program gets a part of what is sent to a port: by SO_REUSEPORT, or, over UDP, by
- * SO_REUSEADDR. Without one of these the kernel refuses (inet_csk_bind_conflict, inet_rcv_saddr_equal).
+ * port_shared - another program gets a part of what is sent to a port: by SO_REUSEPORT or by SO_REUSEADDR; over TCP by the
+ * latter only beside a socket that does not listen yet. Without one of these the kernel refuses (inet_csk_bind_conflict,
+ * inet_rcv_saddr_equal).
  */
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -102,9 +103,14 @@ static bool receives(const struct ev_sock *s)
 
 static bool can_share(const struct ev_sock *s)
 {
-	const uint32_t by = OPT_REUSEPORT | (s->proto == IPPROTO_UDP ? OPT_REUSEADDR : 0);
+	return (s->options & (OPT_REUSEPORT | OPT_REUSEADDR)) && receives(s) &&
+	       !is_multicast(s->laddr);
+}
 
-	return (s->options & by) && receives(s) && !is_multicast(s->laddr);
+/* As most servers over TCP are: worth no walk through all descriptors, the table has who binds beside them. */
+static bool by_address_only(const struct ev_sock *s)
+{
+	return s->proto != IPPROTO_UDP && !(s->options & OPT_REUSEPORT);
 }
 
 /* A restart of the same program, or one more worker of it, is no news. */
@@ -119,11 +125,14 @@ static bool same_program(const struct newcomer *new, const struct holder *h)
 
 static enum relation shares_with(const struct newcomer *new, const struct holder *h)
 {
+	enum relation relation;
+
 	if (!h->proc.tgid || !receives(&h->sock) ||
 	    sock__port_proto(&h->sock) != sock__port_proto(&new->sock) ||
 	    h->sock.created_ns > new->at_ns || same_program(new, h))
 		return APART;
-	return relate(&new->sock, &h->sock);
+	relation = relate(&new->sock, &h->sock);
+	return by_address_only(&new->sock) && relation != MORE_SPECIFIC ? APART : relation;
 }
 
 static void name(struct phrase *p, const struct ev_owner *proc, const char *user, uint32_t uid)
@@ -216,27 +225,48 @@ static void tell(struct sharing *all, struct detect *d, struct finding *f, enum 
 	finding_set__met(&all->open, d, f);
 }
 
-static void ask(struct sharing *all, struct detect *d, const struct newcomer *new)
+/* Who has the port, in `answer`; how many. */
+static size_t holders(struct sharing *all, const struct detect *d, const struct newcomer *new,
+		      bool table_only)
 {
 	const struct ask_holders q = { .net = finding__netns(&new->sock, &new->actor),
 				       .except = new->sock.cookie,
 				       .port = new->sock.lport,
-				       .proto = sock__port_proto(&new->sock) };
+				       .proto = sock__port_proto(&new->sock),
+				       .table_only = table_only };
+	ssize_t bytes = kernel__ask(detect__kernel(d), ASK_HOLDERS, &q, sizeof(q), all->answer,
+				    ANSWER_MAX * sizeof(*all->answer));
+	size_t n = bytes > 0 ? bytes / sizeof(*all->answer) : 0;
+
+	return n < ANSWER_MAX ? n : ANSWER_MAX;
+}
+
+static bool any_shares(const struct sharing *all, const struct newcomer *new, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (shares_with(new, &all->answer[i]) != APART)
+			return true;
+	return false;
+}
+
+static void ask(struct sharing *all, struct detect *d, const struct newcomer *new)
+{
 	enum relation relation = APART;
 	struct finding f;
-	ssize_t bytes;
 	size_t n, i;
 
 	if (!all->answer)
 		all->answer = calloc(ANSWER_MAX, sizeof(*all->answer));
 	if (!all->answer)
 		return;
+	if (by_address_only(&new->sock) && !any_shares(all, new, holders(all, d, new, true)))
+		return;
 	all->asks++;
-	bytes = kernel__ask(detect__kernel(d), ASK_HOLDERS, &q, sizeof(q), all->answer,
-			    ANSWER_MAX * sizeof(*all->answer));
-	n = bytes > 0 ? bytes / sizeof(*all->answer) : 0;
+	n = holders(all, d, new, false);
 	begin(&f, new);
-	for (i = 0; i < n && i < ANSWER_MAX; i++) {
+	for (i = 0; i < n; i++) {
 		const struct holder *h = &all->answer[i];
 		enum relation r = shares_with(new, h);
 
@@ -383,7 +413,7 @@ const struct detector port_shared = {
 	.severity = SEVERITY_INFO,
 	.summary =
 		"another program or user joins a port by SO_REUSEPORT (over UDP also SO_REUSEADDR), or "
-		"takes a more specific address of it: names both",
+		"takes a more specific address of it (over TCP also by SO_REUSEADDR): names both",
 	.evidence =
 		"count: sockets of the newcomer on the port; by: reuseport or reuseaddr; relation: of the "
 		"newcomer's address to the first holder's, same-address, more-specific or less-specific; "

@@ -144,7 +144,7 @@ const struct detector privileged_port = {
 	.summary =
 		"bind() fails with EACCES below ip_unprivileged_port_start: the process lacks CAP_NET_BIND_SERVICE",
 	.evidence =
-		"req_addr, req_port: what was asked for; uid: real user id of the process; "
+		"call: bind; error: EACCES; req_addr, req_port: what was asked for; uid: real user id of the process; "
 		"unprivileged_port_start: the sysctl of its namespace, the first port that needs no capability; "
 		"capability: what is missing; "
 		"estimated: the namespace could not be asked, the default of 1024 stands in",

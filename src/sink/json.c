@@ -406,10 +406,10 @@ static void put_processes(struct buf *b, const struct finding *f)
 	json__close(b, ']');
 }
 
-/* A call that asks for a local end; EADDRINUSE says that somebody is in the way. */
+/* A call that asks for a local port; EADDRINUSE says that somebody is in the way. */
 static bool asks_for_port(const struct finding *f)
 {
-	return f->call && (!strcmp(f->call, "bind") || !strcmp(f->call, "listen"));
+	return f->call && !f->any_port && (!strcmp(f->call, "bind") || !strcmp(f->call, "listen"));
 }
 
 static void put_evidence(struct buf *b, const struct finding *f)
@@ -423,7 +423,7 @@ static void put_evidence(struct buf *b, const struct finding *f)
 		json__put_string(b, "call", f->call);
 	if (f->error)
 		json__put_string(b, "error", log__errno(f->error));
-	if (asks_for_port(f) && (f->sock.lport || !strcmp(f->call, "bind"))) {
+	if (asks_for_port(f)) {
 		fields__addr(b, "req_addr", f->sock.laddr, f->sock.family);
 		json__put_u64(b, "req_port", f->sock.lport);
 	}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """bind() and listen(): what was asked, what the kernel gave, who stood in the way."""
 import json
+import sys
 
 import live
 from live import (ABSENT, ANY, NO_OPTIONS, NOBODY, PORT, TIME, accept, bind, check, connect, equal, has_options, listen,
@@ -159,6 +160,28 @@ def test_in_use_reuseport_missing():
 
 def test_in_use_holder_lacks_reuseport():
     in_use("127.0.0.1", "127.0.0.1", "reuseport-missing", "reuseport")
+
+
+SETEUID = """
+import os, socket
+def reusing():
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return s
+holder = reusing()
+holder.bind(("127.0.0.1", 0))
+holder.listen()
+os.seteuid(65534)
+try: reusing().bind(holder.getsockname())
+except OSError as e: assert e.errno == 98
+"""
+
+
+def test_in_use_reuseport_euid():
+    """The kernel goes by the socket's user, which is the effective one of its making."""
+    output, _ = live.traced([sys.executable, "-c", SETEUID])
+    found = [r for r in live.parse(output) if r["type"] == "finding" and r["status"] == "open"]
+    equal([(r["finding"], r["rule"], len(r["holders"])) for r in found], [("port_conflict", "reuseport-uid", 1)], "findings")
 
 
 def test_in_use_reuseport_uid():

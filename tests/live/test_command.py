@@ -17,7 +17,7 @@ def text_of(done):
 
 
 def test_status_of_cmd():
-    for script, status in (("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -TERM $$", 143),
+    for script, status in (("exit 0", 0), ("exit 3", 3), ("exit 5", 5), ("exit 255", 255), ("kill -TERM $$", 143),
                            ("kill -KILL $$", 137)):
         done = socklife("trace", "--json", "-o", live.new_path(".out"), "--", "sh", "-c", script)
         equal(done.returncode, status, "exit after `%s` (%s)" % (script, text_of(done)))
@@ -44,7 +44,7 @@ USAGE = [["--port", "70000"], ["--port", "0x"], ["--port", "9-1"], ["--port", ""
          ["--rport", "-3"], ["--pid", "x"], ["--pid", "-1"], ["--addr", "300.0.0.1"], ["--addr", "10.0.0.0/33"],
          ["--laddr", "::/129"], ["--raddr", "here"], ["--proto", "icmp"], ["--uid", "no-such-user"],
          ["--timeout", "abc"], ["--timeout", "5x"], ["--timeout", "-1s"], ["--count", "many"], ["--errno", "EFOO"],
-         ["--event", "open"], ["--slower", "fast"], ["--netns", "/nonexistent/ns"], ["--ring-size", "big"]]
+         ["--event", "open"], ["--slower", "fast"], ["--cgroup", "/no/such/cgroup"], ["--netns", "/nonexistent/ns"], ["--ring-size", "big"]]
 
 
 def test_usage_errors():
@@ -64,6 +64,9 @@ def test_unknown_words():
         equal(done.returncode, 2, "exit for %r (%s)" % (args, text_of(done)))
         check(args[-1].lstrip("-") in text_of(done), "%r is not named: %r", args[-1], text_of(done))
     equal(socklife(timeout=10).returncode, 2, "exit without a command")
+    for args in (["--bogus"], ["--port", "x"], ["--cgroup", "/no/such/cgroup"], ["-p", "1"]):
+        done = socklife("trace", *args, "--", "true", timeout=10)
+        equal(done.returncode, 125, "exit for %r with a command to run (%s)" % (args, text_of(done)))
 
 
 def test_help_and_version():
@@ -446,6 +449,35 @@ def test_start_to_first_event():
         took = (first["boot_ns"] - begin) / 1e6
         best = took if best is None else min(best, took)
     check(best < 40 * yardstick, "%.0f ms from the start to the first event, Python starts in %.0f ms", best, yardstick)
+
+
+BINDS = """
+import socket, sys, time
+while True:
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    print(time.clock_gettime_ns(time.CLOCK_BOOTTIME), s.getsockname()[1], flush=True)
+    s.close()
+    time.sleep(0.002)
+"""
+
+
+def test_start_is_when_all_is_seen():
+    """No bind() after the time of `start` has no record."""
+    with subprocess.Popen([sys.executable, "-c", BINDS], stdout=subprocess.PIPE, text=True,
+                          preexec_fn=live.die_with_parent) as process:
+        try:
+            with live.Tracer("-p", str(process.pid)) as tracer:
+                live.wait_for(lambda: tracer.has(type="bind"), "a bind record")
+                time.sleep(0.2)
+        finally:
+            process.kill()
+        done = [tuple(map(int, line.split())) for line in process.stdout.read().splitlines()[:-1]]
+    begin, end = tracer.records[0]["boot_ns"], tracer.records[-1]["boot_ns"]
+    seen = {r["lport"] for r in tracer.records if r["type"] == "bind"}
+    between = [port for when, port in done if begin + 10**6 < when < end - 10**8]    # it is told of after its bind()
+    check(len(between) > 20, "only %d binds", len(between))
+    equal([port for port in between if port not in seen], [], "ports of binds that have no record")
 
 
 def test_start_on_one_cpu():

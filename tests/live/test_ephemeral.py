@@ -97,7 +97,7 @@ def exhausted(traced_in, cure, then, what, *options, n=100, ip="127.0.0.1", aske
         if connect:
             wanted.update(raddr=ip, rport=SERVER, rate=at_least(1), laddr=ip if ":" in ip else "127.0.0.1")
         else:
-            wanted["laddr"] = asked or ip
+            wanted.update(laddr=asked or ip, req_addr=ABSENT, req_port=ABSENT, holders_total=ABSENT)
         wanted.update(counted(where, *(to_server(ip) if connect else from_here(proto, asked or ip))))
         wanted.update(evidence or {})
         equal(wanted["live"] + wanted["time_wait"] + wanted["bound"], n, "ports that ss knows")

@@ -34,21 +34,14 @@ static int walk(void *arg, uint16_t port, uint32_t netns, ask_found_fn *found, v
 	return 0;
 }
 
-static ssize_t ask_holders(struct ask *a, bool table_only, bool failed)
+static ssize_t ask_holders(struct ask *a, bool failed)
 {
-	const struct ask_holders q = { .net.inode = 1,
-				       .port = 80,
-				       .proto = IPPROTO_TCP,
-				       .table_only = table_only,
-				       .failed = failed };
+	const struct ask_holders q = {
+		.net.inode = 1, .port = 80, .proto = IPPROTO_TCP, .failed = failed
+	};
 	static struct holder answer[16];
 
 	return ask__answer(a, ASK_HOLDERS, &q, sizeof(q), answer, sizeof(answer));
-}
-
-static ssize_t holders(struct ask *a, bool table_only)
-{
-	return ask_holders(a, table_only, false);
 }
 
 static void walks_are_bounded(void **state)
@@ -61,17 +54,15 @@ static void walks_are_bounded(void **state)
 
 	(void)state;
 	assert_non_null(a);
-	holders(a, false);
+	ask_holders(a, false);
 	assert_int_equal(walks, 1);
-	assert_int_equal(holders(a, false), -EBUSY);
+	assert_int_equal(ask_holders(a, false), -EBUSY);
 	assert_int_equal(walks, 1);
-	/* what is no walk is answered */
-	assert_int_not_equal(holders(a, true), -EBUSY);
-	/* and so is what explains a failed call, up to another bound */
-	assert_int_not_equal(ask_holders(a, false, true), -EBUSY);
-	assert_int_not_equal(ask_holders(a, false, true), -EBUSY);
-	assert_int_not_equal(ask_holders(a, false, true), -EBUSY);
-	assert_int_equal(ask_holders(a, false, true), -EBUSY);
+	/* what explains a failed call is answered, up to another bound */
+	assert_int_not_equal(ask_holders(a, true), -EBUSY);
+	assert_int_not_equal(ask_holders(a, true), -EBUSY);
+	assert_int_not_equal(ask_holders(a, true), -EBUSY);
+	assert_int_equal(ask_holders(a, true), -EBUSY);
 	assert_int_equal(walks, 4);
 	ask__free(a);
 }
@@ -84,8 +75,8 @@ static void others_are_not(void **state)
 
 	(void)state;
 	assert_non_null(a);
-	holders(a, false);
-	holders(a, false);
+	ask_holders(a, false);
+	ask_holders(a, false);
 	assert_int_equal(walks, 2);
 	ask__free(a);
 }

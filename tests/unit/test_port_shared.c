@@ -136,6 +136,28 @@ static void more_and_less_specific(void **state)
 			       "what is sent to that address still goes to named only"));
 }
 
+/* Over TCP only a more specific address, beside one that does not listen; the table is asked first. */
+static void more_specific_over_tcp(void **state)
+{
+	struct bench *b = *state;
+
+	hold(b, "nginx", 812, IPPROTO_TCP, TCP_CLOSE, INADDR_LOOPBACK);
+	comes(b, nc_with(1, OPT_REUSEADDR, IPPROTO_TCP, INADDR_LOOPBACK));
+	assert_int_equal(b->asked[ASK_HOLDERS], 1);
+	assert_int_equal(b->n_said, 0);
+	b->n_holders = 0;
+	hold(b, "named", 813, IPPROTO_TCP, TCP_CLOSE, INADDR_ANY);
+	comes(b, (struct newcomer){ .cookie = 2,
+				    .at_ns = T0 + 20 * SECOND,
+				    .comm = "nc",
+				    .options = OPT_REUSEADDR,
+				    .addr = INADDR_LOOPBACK });
+	assert_int_equal(b->asked[ASK_HOLDERS], 3);
+	assert_int_equal(b->n_said, 1);
+	assert_string_equal(evidence(b->said, "relation")->text, "more-specific");
+	assert_string_equal(evidence(b->said, "by")->text, "reuseaddr");
+}
+
 static void dual_stack(void **state)
 {
 	struct bench *b = *state;
@@ -179,8 +201,6 @@ static void not_asked(void **state)
 	struct newcomer n = nc;
 
 	hold(b, "nginx", 812, IPPROTO_TCP, TCP_LISTEN, INADDR_ANY);
-	n.options = OPT_REUSEADDR; /* TCP: refused where another listens */
-	comes(b, n);
 	n.options = OPT_REUSEPORT;
 	n.not_fixed = true;
 	comes(b, n);
@@ -273,6 +293,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(another_program, setup, bench__free),
 		cmocka_unit_test_setup_teardown(another_user, setup, bench__free),
 		cmocka_unit_test_setup_teardown(more_and_less_specific, setup, bench__free),
+		cmocka_unit_test_setup_teardown(more_specific_over_tcp, setup, bench__free),
 		cmocka_unit_test_setup_teardown(dual_stack, setup, bench__free),
 		cmocka_unit_test_setup_teardown(near_misses, setup, bench__free),
 		cmocka_unit_test_setup_teardown(not_asked, setup, bench__free),
