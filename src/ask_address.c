@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "addr.h"
 #include "ask_answers.h"
 #include "netns.h"
 #include "sysctl.h"
@@ -19,11 +20,6 @@ struct address_visit {
 	const struct ask_address *q;
 	struct address_facts *facts;
 };
-
-static bool is_ipv4(const uint8_t *addr)
-{
-	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr);
-}
 
 /* One line of if_inet6: address, interface, prefix length, scope, flags (all hexadecimal), device. */
 static void read_line(struct address_visit *v, const char *line)
@@ -74,14 +70,14 @@ static int find(struct address_visit *v)
 
 		if (i->ifa_flags & IFF_LOOPBACK)
 			facts->loopback_up |= !!(i->ifa_flags & IFF_UP);
-		if (!in || in->sin_family != AF_INET || !is_ipv4(v->q->addr) ||
+		if (!in || in->sin_family != AF_INET || !addr__is_mapped(v->q->addr) ||
 		    memcmp(&in->sin_addr, v->q->addr + 12, sizeof(in->sin_addr)))
 			continue;
 		facts->ifindex = if_nametoindex(i->ifa_name);
 		snprintf(facts->device, sizeof(facts->device), "%s", i->ifa_name);
 	}
 	freeifaddrs(list);
-	if (!is_ipv4(v->q->addr))
+	if (!addr__is_mapped(v->q->addr))
 		find_ipv6(v);
 	return 0;
 }
@@ -91,7 +87,7 @@ static int read_address(void *arg)
 	struct address_visit *v = arg;
 	const uint8_t *addr = v->q->addr;
 
-	if (is_ipv4(addr)) {
+	if (addr__is_mapped(addr)) {
 		v->facts->nonlocal_bind = sysctl__number("net/ipv4/ip_nonlocal_bind", 0);
 		return find(v);
 	}

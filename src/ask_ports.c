@@ -10,18 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "array.h"
 #include "ask_answers.h"
 #include "diag.h"
 #include "netns.h"
+#include "pair.h"
 #include "sysctl.h"
 
 #define TCP_BOUND_INACTIVE 13    /* include/net/tcp_states.h, 6.8 */
 #define TIME_WAIT_MS       60000 /* TCP_TIMEWAIT_LEN, include/net/tcp.h */
 #define REUSE_DELAY_MS     1000  /* where there is no tcp_tw_reuse_delay (6.14) */
 #define UNCONNECTED        (1u << BPF_TCP_LISTEN | 1u << TCP_BOUND_INACTIVE)
-
-static const uint8_t unspecified[ADDR_LEN], v4_mapped[ADDR_LEN] = { [10] = 0xff, [11] = 0xff };
 
 /* A socket that a process has. */
 struct held {
@@ -42,29 +42,13 @@ struct use {
 	bool failed;
 };
 
-static bool addr__v4(const uint8_t *addr)
-{
-	return !memcmp(addr, v4_mapped, 12);
-}
-
-static bool addr__any(const uint8_t *addr)
-{
-	return !memcmp(addr, unspecified, ADDR_LEN) || !memcmp(addr, v4_mapped, ADDR_LEN);
-}
-
-static bool addr__loopback(const uint8_t *addr)
-{
-	static const uint8_t v6[ADDR_LEN] = { [15] = 1 };
-
-	return (addr__v4(addr) && addr[12] == 127) || !memcmp(addr, v6, ADDR_LEN);
-}
-
 /* A wildcard address has those of its own family, :: also those of IPv4 (inet_rcv_saddr_equal). */
 static bool addr__covers(const uint8_t *any, bool v6only, const uint8_t *addr)
 {
-	bool v4 = addr__v4(any);
+	bool v4 = addr__is_mapped(any);
 
-	return addr__any(any) && (v4 ? addr__v4(addr) : !v6only || !addr__v4(addr));
+	return addr__is_wildcard(any) &&
+	       (v4 ? addr__is_mapped(addr) : !v6only || !addr__is_mapped(addr));
 }
 
 static bool overlaps(const struct ask_port_use *q, const struct ev_sock *s)
@@ -86,20 +70,17 @@ static bool in_the_way(const struct ask_port_use *q, const struct ev_sock *s)
 	if (q->exclusive)
 		return overlaps(q, s);
 	return s->rport == q->rport && !memcmp(s->raddr, q->raddr, ADDR_LEN) &&
-	       (addr__any(q->laddr) || !memcmp(s->laddr, q->laddr, ADDR_LEN));
+	       (addr__is_wildcard(q->laddr) || !memcmp(s->laddr, q->laddr, ADDR_LEN));
 }
 
 /* tcp_twsk_unique: only TIME_WAIT proper, and only for connect(). */
 static bool reusable(const struct use *u, const struct diag_sock *d)
 {
-	uint32_t mode = u->answer->tw_reuse;
-
 	/* without timestamps tw_ts_recent_stamp is 0: none is given (tcp_twsk_unique) */
 	if (u->q->exclusive || u->no_timestamps || d->state == BPF_TCP_FIN_WAIT2 ||
 	    d->expires_ms + u->reuse_delay_ms > TIME_WAIT_MS)
 		return false;
-	return mode == 1 ||
-	       (mode == 2 && (addr__loopback(d->sock.raddr) || addr__loopback(d->sock.laddr)));
+	return pair__reuses(u->answer->tw_reuse, d->sock.laddr, d->sock.raddr);
 }
 
 static void found_user(void *arg, const struct diag_sock *d)

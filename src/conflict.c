@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* conflict.c - the kernel's comparison of two sockets at bind() and listen(), one rule after the other. */
 #include "conflict.h"
+#include "addr.h"
 #include "phrase.h"
 
 #include <arpa/inet.h>
@@ -38,13 +39,6 @@ static bool addr__is_any6(const uint8_t *a)
 	static const uint8_t any[ADDR_LEN];
 
 	return !memcmp(a, any, ADDR_LEN);
-}
-
-static bool addr__is_mapped(const uint8_t *a)
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(a, prefix, sizeof(prefix));
 }
 
 /* sk_rcv_saddr in host order: __inet6_bind, tcp_v6_connect and tcp_v6_syn_recv_sock set it so. */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "addr.h"
 #include "pair.h"
 #include "phrase.h"
 
@@ -85,13 +86,6 @@ struct opened_by {
 	const struct ephemeral *e;
 };
 
-static bool addr__any(const uint8_t *addr)
-{
-	return IN6_IS_ADDR_UNSPECIFIED((const struct in6_addr *)addr) ||
-	       (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr) &&
-		!memcmp(addr + 12, "\0\0\0\0", 4));
-}
-
 static void add_openers(void *arg, struct destination *to)
 {
 	const struct opened_by *by = arg;
@@ -102,7 +96,7 @@ static void add_openers(void *arg, struct destination *to)
 	if (by->e->now_ns >= to->last_ns + 2 * MINUTE || to->key.netns != q->net.inode ||
 	    to->key.netns_cookie != q->net.cookie)
 		return;
-	if (!addr__any(q->laddr) && memcmp(to->key.laddr, q->laddr, ADDR_LEN))
+	if (!addr__is_wildcard(q->laddr) && memcmp(to->key.laddr, q->laddr, ADDR_LEN))
 		return;
 	for (i = 0; i < to->n_openers; i++) {
 		const struct opener *o = &to->openers[i];
@@ -395,7 +389,7 @@ static void say_call(struct phrase *p, const struct telling *t)
 	}
 	phrase__add(p, " to ");
 	phrase__address(p, q->raddr, q->rport);
-	if (addr__any(q->laddr))
+	if (addr__is_wildcard(q->laddr))
 		return;
 	phrase__add(p, " from ");
 	phrase__host(p, q->laddr);
@@ -503,7 +497,7 @@ static void say_pressure(const struct telling *t, uint64_t seconds_left)
 
 static void put_subject(const struct ask_port_use *q, struct finding *f)
 {
-	if (q->exclusive || !addr__any(q->laddr))
+	if (q->exclusive || !addr__is_wildcard(q->laddr))
 		finding__address(f, "laddr", q->laddr, f->sock.family);
 	if (q->exclusive)
 		return;

@@ -2,8 +2,9 @@
 /* pair.c - the hash of a pair, and which TIME_WAIT a connect() may take over. */
 #include "pair.h"
 
-#include <netinet/in.h>
 #include <string.h>
+
+#include "addr.h"
 
 #define TIME_WAIT_MS 60000 /* TCP_TIMEWAIT_LEN, include/net/tcp.h */
 #define REUSE_MS     1000  /* tcp_tw_reuse takes them after a second (tcp_twsk_unique) */
@@ -18,13 +19,6 @@ uint64_t pair__hash(const struct ev_sock *s)
 	for (i = 0; i < 4; i++)
 		h = (h ^ words[i]) * 0x9e3779b97f4a7c15;
 	return h ^ h >> 32;
-}
-
-bool addr__is_loopback(const uint8_t addr[ADDR_LEN])
-{
-	const struct in6_addr *a = (const struct in6_addr *)addr;
-
-	return IN6_IS_ADDR_LOOPBACK(a) || (IN6_IS_ADDR_V4MAPPED(a) && addr[12] == 127);
 }
 
 bool pair__reuses(uint32_t tw_reuse, const uint8_t laddr[ADDR_LEN], const uint8_t raddr[ADDR_LEN])

@@ -12,9 +12,6 @@
 /* Of both addresses and the remote port. */
 uint64_t pair__hash(const struct ev_sock *s);
 
-/* 127.0.0.0/8 (v4-mapped) or ::1. */
-bool addr__is_loopback(const uint8_t addr[ADDR_LEN]);
-
 /* Whether net.ipv4.tcp_tw_reuse lets connect() take over a TIME_WAIT between these: 2 is for loopback only. */
 bool pair__reuses(uint32_t tw_reuse, const uint8_t laddr[ADDR_LEN], const uint8_t raddr[ADDR_LEN]);
 

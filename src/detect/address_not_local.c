@@ -8,10 +8,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "addr.h"
 #include "finding.h"
 #include "finding_set.h"
 #include "known.h"
-#include "pair.h"
 #include "phrase.h"
 
 extern const struct detector address_not_local;
@@ -74,16 +74,11 @@ static const struct {
 			   .why = "no interface of its network namespace has that address" },
 };
 
-static bool is_ipv4(const uint8_t *addr)
-{
-	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr);
-}
-
 static enum cause find_cause(const struct ev_sock *s, const struct address_facts *a)
 {
 	if (addr__is_loopback(s->laddr) && !a->loopback_up)
 		return CAUSE_LOOPBACK_DOWN;
-	if (!is_ipv4(s->laddr) && a->ipv6_disabled && !a->ifindex)
+	if (!addr__is_mapped(s->laddr) && a->ipv6_disabled && !a->ifindex)
 		return CAUSE_IPV6_DISABLED;
 	if (!a->ifindex)
 		return CAUSE_ABSENT;
@@ -98,7 +93,7 @@ static enum cause find_cause(const struct ev_sock *s, const struct address_facts
 static void advise(struct finding *f, enum cause cause, const struct netns_facts *in)
 {
 	const uint32_t pid = f->actor.proc.tgid;
-	bool ipv4 = is_ipv4(f->sock.laddr);
+	bool ipv4 = addr__is_mapped(f->sock.laddr);
 	struct phrase p = phrase__advice(f);
 
 	if (cause != CAUSE_ABSENT) {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "finding.h"
 #include "finding_set.h"
 #include "known.h"
@@ -226,34 +227,19 @@ static bool too_many(const struct target *e)
 
 /* --- who listens there --- */
 
-static bool is_ipv4(const uint8_t *addr)
-{
-	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr);
-}
-
-static bool is_any(const uint8_t *addr)
-{
-	static const uint8_t v6[ADDR_LEN], v4[ADDR_LEN] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(addr, v6, ADDR_LEN) || !memcmp(addr, v4, ADDR_LEN);
-}
-
 /* The kernel takes a local destination as the source too, unless the program chose another. */
 static bool is_local(const struct ev_sock *s)
 {
-	if (is_ipv4(s->raddr) ? s->raddr[12] == 127 :
-				IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)s->raddr))
-		return true;
-	return !memcmp(s->laddr, s->raddr, ADDR_LEN);
+	return addr__is_loopback(s->raddr) || !memcmp(s->laddr, s->raddr, ADDR_LEN);
 }
 
 static bool covers(const struct ev_sock *listener, const uint8_t *addr)
 {
-	if (!is_any(listener->laddr))
+	if (!addr__is_wildcard(listener->laddr))
 		return !memcmp(listener->laddr, addr, ADDR_LEN);
-	if (is_ipv4(addr))
-		return is_ipv4(listener->laddr) || !(listener->options & OPT_V6ONLY);
-	return !is_ipv4(listener->laddr);
+	if (addr__is_mapped(addr))
+		return addr__is_mapped(listener->laddr) || !(listener->options & OPT_V6ONLY);
+	return !addr__is_mapped(listener->laddr);
 }
 
 static void find_listener(struct target *e, const struct holder *h, size_t n)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "finding.h"
 #include "finding_set.h"
 #include "known.h"
@@ -45,32 +46,19 @@ struct sharing {
 	size_t asks; /* since the last tick */
 };
 
-static bool is_v4(const uint8_t *addr)
-{
-	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr);
-}
-
-static bool is_any(const uint8_t *addr)
-{
-	static const uint8_t v4[ADDR_LEN] = { [10] = 0xff, [11] = 0xff };
-
-	return IN6_IS_ADDR_UNSPECIFIED((const struct in6_addr *)addr) ||
-	       !memcmp(addr, v4, sizeof(v4));
-}
-
 /* Many listen to a group by design: mDNS, SSDP. */
 static bool is_multicast(const uint8_t *addr)
 {
-	return is_v4(addr) ? addr[12] >> 4 == 14 : addr[0] == 0xff;
+	return addr__is_mapped(addr) ? addr[12] >> 4 == 14 : addr[0] == 0xff;
 }
 
 static bool covers(const struct ev_sock *wide, const struct ev_sock *s)
 {
-	if (!is_any(wide->laddr))
+	if (!addr__is_wildcard(wide->laddr))
 		return false;
-	if (is_v4(wide->laddr) == is_v4(s->laddr))
+	if (addr__is_mapped(wide->laddr) == addr__is_mapped(s->laddr))
 		return true;
-	return !is_v4(wide->laddr) && !(wide->options & OPT_V6ONLY);
+	return !addr__is_mapped(wide->laddr) && !(wide->options & OPT_V6ONLY);
 }
 
 enum relation { APART, SAME_ADDRESS, MORE_SPECIFIC, LESS_SPECIFIC };
