@@ -11,7 +11,7 @@
 #include <linux/types.h>
 #include "bounds.h"
 
-#define EVENTS_VERSION 4
+#define EVENTS_VERSION 5
 
 enum ev_type {
 	EV_BIND = 1,
