@@ -28,8 +28,8 @@ struct bench {
 	struct {
 		unsigned char bytes[32768];
 		size_t size, asked;
+		_Alignas(8) unsigned char question[64];
 		bool busy;
-		unsigned char question[64];
 	} answers[QUESTIONS];
 	struct finding said[64];
 	size_t n_said;
