@@ -252,7 +252,7 @@ def test_bytes_changed():
     path = audit.sample(KEY).write(live.new_path(".log"))
     names = [os.path.join(path, name) for name in sorted(os.listdir(path))]
     key = key_file()
-    for _ in range(300):
+    for _ in range(100):
         name = chance.choice(names)
         with open(name, "r+b") as f:
             data = f.read()
