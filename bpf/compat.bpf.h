@@ -113,7 +113,7 @@ static __always_inline __u32 compat__port_range(const struct sock *sk)
 	__u32 range = 0;
 
 	if (bpf_core_field_exists(one->local_port_range))
-		range = BPF_CORE_READ(one, local_port_range);
+		range = READ(struct inet_sock___range, sk, local_port_range);
 	else if (bpf_core_field_exists(two->local_port_range.lo))
 		range = BPF_CORE_READ(two, local_port_range.lo) |
 			(__u32)BPF_CORE_READ(two, local_port_range.hi) << 16;

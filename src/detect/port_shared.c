@@ -89,16 +89,18 @@ static bool receives(const struct ev_sock *s)
 	return s->proto == IPPROTO_UDP || s->state == TCP_LISTEN || s->state == TCP_CLOSE;
 }
 
-static bool can_share(const struct ev_sock *s)
-{
-	return (s->options & (OPT_REUSEPORT | OPT_REUSEADDR)) && receives(s) &&
-	       !is_multicast(s->laddr);
-}
-
 /* As most servers over TCP are: worth no walk through all descriptors, the table has who binds beside them. */
 static bool by_address_only(const struct ev_sock *s)
 {
 	return s->proto != IPPROTO_UDP && !(s->options & OPT_REUSEPORT);
+}
+
+static bool can_share(const struct ev_sock *s)
+{
+	if (by_address_only(s) && addr__is_wildcard(s->laddr))
+		return false;
+	return (s->options & (OPT_REUSEPORT | OPT_REUSEADDR)) && receives(s) &&
+	       !is_multicast(s->laddr);
 }
 
 /* A restart of the same program, or one more worker of it, is no news. */

@@ -62,6 +62,15 @@ static void opened(struct bench *b, unsigned int n, uint64_t now_ns)
 	open_to(b, 80, n, now_ns);
 }
 
+/* Asked of at 60 %, then at 85 %. */
+static void passes_80_percent(struct bench *b)
+{
+	used_is(b, 60);
+	opened(b, 5, T0);
+	used_is(b, 85);
+	opened(b, 80, T0);
+}
+
 /* 5 % without a question, then one; the next when 80 % could have been reached. */
 static void asks_when_it_could_be_due(void **state)
 {
@@ -153,10 +162,7 @@ static void the_clock_asks_too(void **state)
 {
 	struct bench *b = *state;
 
-	used_is(b, 60);
-	opened(b, 5, T0);
-	used_is(b, 85);
-	opened(b, 80, T0);
+	passes_80_percent(b);
 	assert_int_equal(b->n_said, 0);
 	detect__tick(b->d, T0 + SECOND);
 	assert_int_equal(b->n_said, 1);
@@ -166,10 +172,7 @@ static void and_the_end(void **state)
 {
 	struct bench *b = *state;
 
-	used_is(b, 60);
-	opened(b, 5, T0);
-	used_is(b, 85);
-	opened(b, 80, T0);
+	passes_80_percent(b);
 	detect__end(b->d, T0 + MS);
 	assert_int_equal(b->by_status[FINDING_OPEN], 1);
 	assert_int_equal(b->by_status[FINDING_CLOSED], 1);
@@ -180,10 +183,7 @@ static void goes_on_without_an_answer(void **state)
 {
 	struct bench *b = *state;
 
-	used_is(b, 60);
-	opened(b, 5, T0);
-	used_is(b, 85);
-	opened(b, 80, T0);
+	passes_80_percent(b);
 	detect__tick(b->d, T0 + SECOND);
 	assert_int_equal(b->by_status[FINDING_OPEN], 1);
 	b->answers[ASK_PORT_USE].busy = true;

@@ -201,6 +201,8 @@ static void not_asked(void **state)
 	struct newcomer n = nc;
 
 	hold(b, "nginx", 812, IPPROTO_TCP, TCP_LISTEN, INADDR_ANY);
+	n.options = OPT_REUSEADDR; /* TCP: refused where another listens */
+	comes(b, n);
 	n.options = OPT_REUSEPORT;
 	n.not_fixed = true;
 	comes(b, n);
