@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "detect.h"
 
 #define SECOND  1000000000ull
@@ -272,7 +273,7 @@ struct netns_ref destination__netns(const struct destination *d)
 
 struct ev_sock destination__sock(const struct destination *d)
 {
-	bool v4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)d->key.raddr);
+	bool v4 = addr__is_mapped(d->key.raddr);
 	struct ev_sock s = { .family = v4 ? AF_INET : AF_INET6,
 			     .proto = IPPROTO_TCP,
 			     .rport = d->key.rport,

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "addr.h"
 #include "parse.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -120,10 +121,9 @@ int parse__ports(const char *s, uint64_t ports[PORT_WORDS])
 	return 0;
 }
 
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
 int parse__cidr(const char *s, struct filter_cidr *cidr)
 {
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct filter_cidr c = { 0 };
 	char host[INET6_ADDRSTRLEN];
 	const char *slash = strchrnul(s, '/');
@@ -162,7 +162,7 @@ bool cidr__has(const struct filter_cidr *cidr, const uint8_t addr[ADDR_LEN])
 	size_t i;
 
 	/* ::/0 is about IPv6: an IPv4 address needs an IPv4 CIDR */
-	if (!memcmp(addr, mapped, sizeof(mapped)) && cidr->mask[11] != 0xff)
+	if (addr__is_mapped(addr) && cidr->mask[11] != 0xff)
 		return false;
 	for (i = 0; i < ADDR_LEN; i++)
 		if ((addr[i] & cidr->mask[i]) != cidr->addr[i])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* phrase.c - appends words, numbers, addresses and names to a bounded buffer, as they are: sinks escape. */
 #include "phrase.h"
+#include "addr.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -52,7 +53,7 @@ void phrase__host(struct phrase *p, const uint8_t *addr)
 {
 	char buf[INET6_ADDRSTRLEN];
 
-	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr))
+	if (addr__is_mapped(addr))
 		phrase__add(p, "%s", inet_ntop(AF_INET, addr + 12, buf, sizeof(buf)));
 	else
 		phrase__add(p, "%s", inet_ntop(AF_INET6, addr, buf, sizeof(buf)));
@@ -62,7 +63,7 @@ void phrase__address(struct phrase *p, const uint8_t *addr, uint16_t port)
 {
 	char buf[INET6_ADDRSTRLEN];
 
-	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr))
+	if (addr__is_mapped(addr))
 		phrase__add(p, "%s:%u", inet_ntop(AF_INET, addr + 12, buf, sizeof(buf)), port);
 	else
 		phrase__add(p, "[%s]:%u", inet_ntop(AF_INET6, addr, buf, sizeof(buf)), port);
