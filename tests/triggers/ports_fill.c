@@ -91,57 +91,20 @@ static void fill(int n)
 	finish_closing();
 }
 
-/*
- * Now and then a connect() or a bind() gets the port of a connection that is just entering TIME_WAIT, so that the last
- * one still finds a port: it is used like the others. The next socket to try with.
- */
-static int use_found(int fd, const char *by)
-{
-	static int tries;
-
-	if ((!is(what, "time-wait") && !is(what, "bind-closed")) || ++tries > 8 + count / 100)
-		die(by);
-	close_first(fd);
-	finish_closing();
-	return new_socket(SOCK_STREAM);
-}
-
-static void connect_fails(int fd)
-{
-	int ret;
-
-	while ((ret = try_connect(fd, to, SERVER_PORT)) == 0)
-		fd = use_found(fd, "connect has found a port");
-	must_fail(ret, EADDRNOTAVAIL, "connect");
-	fact_sock("wanted", fd);
-	keep(fd);
-}
-
-static int bind_fails(int fd)
-{
-	int ret;
-
-	while ((ret = try_bind(fd, ip, 0)) == 0) {
-		if (is(what, "bind-closed"))
-			must(try_connect(fd, to, SERVER_PORT), "connect");
-		fd = use_found(fd, "bind has found a port");
-	}
-	must_fail(ret, EADDRINUSE, "bind");
-	return fd;
-}
-
 static void want_another(void)
 {
 	int udp = !strncmp(then, "udp", 3), fd = new_socket(udp ? SOCK_DGRAM : SOCK_STREAM);
 	union address a;
 	socklen_t len = address_set(&a, to, SERVER_PORT);
 
-	if (is(then, "fits"))
+	if (is(then, "connect"))
+		must_fail(try_connect(fd, to, SERVER_PORT), EADDRNOTAVAIL, then);
+	else if (is(then, "fits"))
 		must(try_connect(fd, to, SERVER_PORT), then);
 	else if (is(then, "other"))
 		must(try_connect(fd, to, SERVER_PORT + 1), then);
 	else if (is(then, "bind") || is(then, "udp-bind"))
-		fd = bind_fails(fd);
+		must_fail(try_bind(fd, ip, 0), EADDRINUSE, then);
 	else if (is(then, "listen"))
 		must_fail(listen(fd, 8), EADDRINUSE, then);
 	else if (is(then, "udp-connect"))
@@ -161,10 +124,7 @@ static void filler(int server)
 
 	hear(server);
 	fill(count);
-	if (is(then, "connect"))
-		connect_fails(new_socket(SOCK_STREAM));
-	else
-		want_another();
+	want_another();
 	fact("ready=1");
 	settle();
 	if (more && read(STDIN_FILENO, &byte, 1) == 1) {
