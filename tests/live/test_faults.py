@@ -2,8 +2,8 @@
 """
 Every allocation and every system call that can fail, failed in turn: no crash, no hang, nothing left behind, the error
 named in one line, the exit code of the interface; and where it goes on, the same output, or a word on stderr. All of
-them with FAULTS=all; with FAULTS=places all of the calls, and of the allocations the first of each place, which is the stack of
-calls to it; else some, about FAULTS (default 25) in each test; SEED=2 chooses others.
+them with FAULTS=all; the first of each place, which is the stack of calls to it, with FAULTS=places; else some, about
+FAULTS (default 25) in each test; SEED=2 chooses others.
 """
 import collections
 import contextlib
@@ -78,10 +78,10 @@ class Command:
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, **(env or {})),
                                 preexec_fn=before_exec, start_new_session=True)
 
-    def terminate(self, process):
+    def terminate(self, process, slow):
         """It, or that which strace has started."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(self.stop)
+            process.wait(self.stop * slow)
         with contextlib.suppress(OSError):
             with open("/proc/%d/task/%d/children" % (process.pid, process.pid)) as f:
                 children = f.read().split()
@@ -89,16 +89,17 @@ class Command:
             for pid in map(int, children if is_strace else [process.pid]):
                 os.kill(pid, signal.SIGTERM)
 
-    def finish(self, process, what, told=None):
+    def finish(self, process, what, told=None, slow=1):
         if self.stop:
-            self.terminate(process)
+            self.terminate(process, slow)
         try:
-            stdout, stderr = process.communicate(timeout=HANGS)
+            stdout, stderr = process.communicate(timeout=HANGS * slow)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             stderr = process.communicate()[1]
             raise AssertionError("%s: not ended after %d s (%s)" % (what, HANGS, stderr.decode("utf-8", "replace")))
-        left = subprocess.run(["ps", "-o", "args=", "-s", str(process.pid)], stdout=subprocess.PIPE, text=True).stdout
+        listed = subprocess.run(["ps", "-o", "stat=,args=", "-s", str(process.pid)], stdout=subprocess.PIPE, text=True).stdout
+        left = [line for line in listed.splitlines() if not line.startswith("Z")]    # init has yet to reap those
         check(not left, "%s: processes that it left: %s", what, left)
         return Outcome(process.returncode, stdout, stderr.decode("utf-8", "replace"), told and live.read_facts(told))
 
@@ -136,11 +137,11 @@ class Screen(Command):
         self.terminals[process] = master, slave, before
         return process
 
-    def terminate(self, process):
+    def terminate(self, process, slow):
         master, slave, before = self.terminals.pop(process)
-        end = time.monotonic() + self.stop
+        end = time.monotonic() + self.stop * slow
         asked = False
-        while process.poll() is None and time.monotonic() < end + HANGS:
+        while process.poll() is None and time.monotonic() < end + HANGS * slow:
             if select.select([master], [], [], 0.1)[0]:
                 os.read(master, 65536)
             if not asked and time.monotonic() > end:
@@ -156,13 +157,20 @@ class Screen(Command):
 def each(command, jobs):
     """Runs [(start, finish)] some at once; the lines of all."""
     running, wrong = [], []
+
+    def end_one():
+        process, finish = running.pop(0)
+        try:
+            wrong.extend(finish(process))
+        except AssertionError as error:
+            wrong.append(str(error))
+
     for start, finish in jobs:
         running.append((start(), finish))
         if command.fresh or len(running) == AT_ONCE:
-            process, end = running.pop(0)
-            wrong += end(process)
-    for process, end in running:
-        wrong += end(process)
+            end_one()
+    while running:
+        end_one()
     check(not wrong, "%d faults:\n%s", len(wrong), "\n".join(wrong[:40]))
 
 
@@ -201,37 +209,52 @@ def allocations(command):
     each(command, map(job, places or some(range(1, count + 1))))
 
 
-CALL = re.compile(r"^(?:(\d+) +)?([a-z_0-9]+)\(")
+CALL = re.compile(r"^(?:(\d+) +)?(?:([a-z_0-9]+)\(|<\.\.\. )")    # the latter: its end, where another thread came between
 
 
-def calls_of(command):
-    """
-    [(name, number)] of its system calls from main() on, as strace counts them: in each thread. The first fcntl() is there.
-    A number that the dynamic loader reaches before main() is left out, also where another thread has it later: strace would
-    fail the loader's.
-    """
-    path = live.new_path(".strace")
-    whole = command.finish(command.start(["strace", "-f", "-o", path]), "without a fault")
-    before, seen, early, begun = collections.Counter(), set(), set(), False
+def told_calls(path):
+    """(thread, name, stack) of each system call that strace has told, in the order of their beginnings; -k makes the stacks."""
+    calls, of_thread, thread = [], {}, None
     with open(path, encoding="utf-8", errors="replace") as f:
         for line in f:
             match = CALL.match(line)
-            if not match:
-                continue
-            begun = begun or match[2] == "fcntl"
-            before[match[1], match[2]] += 1
-            if ERROR.get(match[2], "") is not None:
-                (seen if begun else early).add((match[2], before[match[1], match[2]]))
+            if match:
+                thread = match[1]
+                if match[2]:
+                    of_thread[thread] = (thread, match[2], [])
+                    calls.append(of_thread[thread])
+            elif line.startswith(" > ") and thread in of_thread:
+                of_thread[thread][2].append(line)
+    return calls
+
+
+def calls_of(command, by_place=False):
+    """
+    [(name, number)] of its system calls from main() on, as strace counts them: in each thread; by_place: the first of each
+    place, which is the stack of calls to it. The first fcntl() is there. A number that the dynamic loader reaches before
+    main() is left out, also where another thread has it later: strace would fail the loader's.
+    """
+    path = live.new_path(".strace")
+    whole = command.finish(command.start(["strace", "-f", "-o", path, *(["-k"] if by_place else [])]), "without a fault",
+                           slow=20 if by_place else 1)
+    before, early, places, begun = collections.Counter(), set(), {}, False
+    for thread, name, stack in told_calls(path):
+        begun = begun or name == "fcntl"
+        before[thread, name] += 1
+        call = (name, before[thread, name])
+        if not begun:
+            early.add(call)
+        elif call not in early and ERROR.get(name, "") is not None:
+            places.setdefault((name, *stack) if by_place else call, call)
     check(begun, "no system calls of main()")
-    return whole, sorted(seen - early)
+    return whole, sorted(set(places.values()))
 
 
-def system_calls(command, chosen=None):
+def system_calls(command):
     live.need("strace")
     if "asan" in live.SOCKLIFE:
         raise live.Skip("the leak checker cannot work beside strace")
-    whole, calls = calls_of(command)
-    calls = [c for c in calls if not chosen or c[0] in chosen]
+    whole, calls = calls_of(command, HOW_MANY == "places")
     print("%d system calls of %r" % (len(calls), command.args))
 
     def job(call):
