@@ -27,7 +27,8 @@ static int run(char *const argv[], const struct passwd *pw)
 	int err;
 
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (sigprocmask(SIG_SETMASK, &none, NULL))
+		return -errno;
 	signal(SIGPIPE, SIG_DFL);
 	err = pw ? become(pw) : 0;
 	if (err)

@@ -244,7 +244,8 @@ static int open_loop(struct live *l)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	l->tick = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -455,12 +456,16 @@ static void on_clock(struct live *l)
 
 static void on_child(struct live *l)
 {
-	int status;
+	int status = W_EXITCODE(EXIT_SELF_FAILED, 0);
+	pid_t pid = l->child > 0 ? waitpid(l->child, &status, WNOHANG) : 0;
 
-	if (l->child > 0 && waitpid(l->child, &status, WNOHANG) == l->child) {
-		l->status = status;
-		l->child = -1;
-	}
+	if (!pid)
+		return;
+	if (pid < 0)
+		log__error("how '%s' ended cannot be known: %s", l->options->command[0],
+			   log__errno(errno));
+	l->status = status;
+	l->child = -1;
 }
 
 /* The first one ends the trace, or is the command's to hear; the second ends socklife at once. */

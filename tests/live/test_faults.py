@@ -33,10 +33,11 @@ ERROR = {"open": "EMFILE", "openat": "EMFILE", "read": "EIO", "pread64": "EIO", 
          "perf_event_open": "EMFILE", "epoll_create1": "EMFILE", "signalfd4": "EMFILE", "timerfd_create": "EMFILE",
          "seccomp": "ENOMEM", "futex": None, "exit": None, "exit_group": None, "rt_sigreturn": None, "execve": None,
          "clone3": "ENOSYS", "rseq": None, "set_robust_list": None, "restart_syscall": None, "vfork": None,
-         "close": None}
+         "close": None, "rt_sigprocmask": None}
 # Not: what cannot fail, or of which strace makes what the kernel does not (brk() returns no error); close() that fails
-# has closed all the same; at getrandom() json-c says a line of its own; and where munmap() of a thread's stack fails,
-# pthread_join() of glibc ends the process (allocatestack.c).
+# has closed all the same; at getrandom() json-c says a line of its own; where munmap() of a thread's stack fails,
+# pthread_join() of glibc ends the process (allocatestack.c); pthread_create() does not look whether rt_sigprocmask() told it
+# which signals were blocked, and afterwards none is.
 
 
 def some(numbers):
