@@ -8,7 +8,7 @@ import time
 import live
 from live import check, equal, netns, trigger
 
-CONNECTIONS = 20000
+CONNECTIONS = 10000
 
 
 def time_waits(where):
