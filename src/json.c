@@ -158,13 +158,6 @@ bool addr__is_ipv4(const uint8_t addr[16], int family)
 	return family == AF_INET || !memcmp(addr, mapped, sizeof(mapped));
 }
 
-bool addr__is_any(const uint8_t addr[16], int family)
-{
-	static const uint8_t zero[16];
-
-	return addr__is_ipv4(addr, family) ? !memcmp(addr + 12, zero, 4) : !memcmp(addr, zero, 16);
-}
-
 static char *ipv4_text(char *s, const uint8_t addr[4])
 {
 	int i;

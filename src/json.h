@@ -63,8 +63,6 @@ void buf__safe(struct buf *b, const char *s, size_t n, bool word);
 #define ADDR_TEXT 46
 /* To be printed as IPv4: of an AF_INET socket, or v4-mapped. */
 bool addr__is_ipv4(const uint8_t addr[16], int family);
-/* 0.0.0.0 or :: */
-bool addr__is_any(const uint8_t addr[16], int family);
 /* Writes the address as RFC 5952 wants it, at most ADDR_TEXT bytes, no NUL. Returns the length. */
 size_t addr__text(char *s, const uint8_t addr[16], int family);
 

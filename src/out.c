@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "addr.h"
 #include "json.h"
 #include "sink.h"
 
@@ -167,7 +168,7 @@ const char *sink__proto_name(unsigned int proto)
 
 bool sink__has_local(const struct ev_sock *s)
 {
-	return s->lport || !addr__is_any(s->laddr, s->family);
+	return s->lport || !addr__is_wildcard(s->laddr);
 }
 
 bool sink__has_counters(const struct record *r)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "json.h"
 
 const char *const ports_role_names[] = {
@@ -509,7 +510,7 @@ static bool accepts(const struct ports_sock *l, const struct ports_sock *s)
 		return false;
 	if (!memcmp(l->sock.laddr, s->sock.laddr, ADDR_LEN))
 		return true;
-	if (!addr__is_any(l->sock.laddr, l->sock.family))
+	if (!addr__is_wildcard(l->sock.laddr))
 		return false;
 	if (l->sock.family == AF_INET)
 		return v4;
@@ -521,7 +522,7 @@ static int fits(const struct ports *p, const struct ports_sock *l, const struct 
 {
 	if (!accepts(l, s))
 		return 0;
-	return 1 + !addr__is_any(l->sock.laddr, l->sock.family) +
+	return 1 + !addr__is_wildcard(l->sock.laddr) +
 	       2 * (l->uses != PORTS_NONE && s->uses != PORTS_NONE &&
 		    p->uses[l->uses].process == p->uses[s->uses].process);
 }

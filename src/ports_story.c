@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 
+#include "addr.h"
 #include "log.h"
 #include "ports_text.h"
 
@@ -247,7 +248,7 @@ static void ask_address(void *arg, const struct ports_question *address)
 	q.uid = asking->c->uid;
 	q.privileged = asking->c->privileged;
 	ask_sets(asking, q);
-	if (q.family != AF_INET && addr__is_any(q.laddr, q.family)) {
+	if (q.family != AF_INET && addr__is_wildcard(q.laddr)) {
 		q.options = OPT_V6ONLY;
 		ask_sets(asking, q);
 	}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "array.h"
 #include "json.h"
 
@@ -51,7 +52,7 @@ static int fits(const struct ev_sock *l, const struct ev_sock *s)
 		return 0;
 	if (!memcmp(l->laddr, s->laddr, ADDR_LEN))
 		return 2;
-	if (!addr__is_any(l->laddr, l->family))
+	if (!addr__is_wildcard(l->laddr))
 		return 0;
 	if (l->family == AF_INET)
 		return v4;
