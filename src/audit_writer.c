@@ -25,20 +25,19 @@ struct audit_writer {
 	struct audit_status status;
 	/* the event loop's */
 	bool started, stop_put;
-	bool unheard; /* the thread may sleep and not know of what was published */
 	struct lost overflow;
 	/* the thread's */
 	bool done;
-	bool untold; /* it has to poke the event loop */
 	int end_error;
 };
 
-static bool poke(int fd)
+/* Full (EAGAIN, the only error of eventfd_write()): it is readable already. A wakeup must not be missing. */
+static void poke(int fd)
 {
 	uint64_t one = 1;
 
-	/* full: it is readable already */
-	return write(fd, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN;
+	while (write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		;
 }
 
 /* --- the thread --- */
@@ -83,7 +82,8 @@ static void publish_status(struct audit_writer *w)
 	pthread_mutex_lock(&w->lock);
 	w->status = *s;
 	pthread_mutex_unlock(&w->lock);
-	w->untold |= news;
+	if (news)
+		poke(w->notify);
 }
 
 static int sleep_ms(uint64_t until)
@@ -120,11 +120,9 @@ static void *run(void *arg)
 		__atomic_store_n(&w->rounds, w->rounds + 1, __ATOMIC_RELAXED);
 		if (!w->done && audit_log__keep_time(w->log)) {
 			__atomic_store_n(&w->wants, true, __ATOMIC_RELEASE);
-			w->untold = true;
+			poke(w->notify);
 		}
 		publish_status(w);
-		if (w->untold)
-			w->untold = !poke(w->notify);
 		if (!any && !w->done && !audit_log__pack(w->log))
 			wait_for_work(w);
 	}
@@ -175,12 +173,9 @@ void audit_writer__put(struct audit_writer *w, enum audit_kind kind, uint64_t bo
 
 void audit_writer__publish(struct audit_writer *w)
 {
-	w->unheard |= audit_queue__publish(w->queue);
-	if (!w->unheard)
-		return;
-	w->unheard = __atomic_exchange_n(&w->asleep, false, __ATOMIC_SEQ_CST) && !poke(w->wake);
-	if (w->unheard)
-		__atomic_store_n(&w->asleep, true, __ATOMIC_SEQ_CST);
+	if (audit_queue__publish(w->queue) &&
+	    __atomic_exchange_n(&w->asleep, false, __ATOMIC_SEQ_CST))
+		poke(w->wake);
 }
 
 unsigned int audit_writer__fill(const struct audit_writer *w)
@@ -239,8 +234,7 @@ int audit_writer__finish(struct audit_writer *w)
 		return 0;
 	if (!w->stop_put)
 		audit_writer__put(w, AUDIT_STOP, 0, NULL, 0);
-	for (audit_writer__publish(w); w->unheard; audit_writer__publish(w))
-		poll(NULL, 0, 1);
+	audit_writer__publish(w);
 	pthread_join(w->thread, NULL);
 	w->started = false;
 	w->status = *audit_log__status(w->log);
