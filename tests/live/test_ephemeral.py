@@ -26,14 +26,19 @@ class Filler(live.Held):
                               "ready", seconds)
 
 
-@contextlib.contextmanager
-def traced(low=LOW, high=HIGH, **sysctls):
+def few_ports(low=LOW, high=HIGH, **sysctls):
     """
-    (tracer, namespace): a namespace of 100 ports, and only it is traced. No reset ends a TIME_WAIT there (tcp_rfc1337): one
-    connection in some hundred has its last ACK a second time, which the listener, where the connection is gone, resets.
+    A namespace of 100 ports. No reset ends a TIME_WAIT there (tcp_rfc1337): one connection in some hundred has its last
+    ACK a second time, which the listener, where the connection is gone, resets.
     """
     settings = {"ip_local_port_range": "%d %d" % (low, high), "tcp_tw_reuse": 0, "tcp_rfc1337": 1, **sysctls}
-    with live.netns(**{"net__ipv4__" + key: value for key, value in settings.items()}) as where, \
+    return live.netns(**{"net__ipv4__" + key: value for key, value in settings.items()})
+
+
+@contextlib.contextmanager
+def traced(*ports, **sysctls):
+    """(tracer, namespace): few_ports(), and only it is traced."""
+    with few_ports(*ports, **sysctls) as where, \
             live.Tracer("--netns", "/run/netns/" + where, "--event", "finding") as tracer:
         yield tracer, where
 
@@ -175,8 +180,7 @@ def test_udp_send():
 
 def test_replays():
     """The answers of the kernel are kept in the capture."""
-    with live.netns(net__ipv4__ip_local_port_range="%d %d" % (LOW, HIGH), net__ipv4__tcp_tw_reuse=0,
-                    net__ipv4__tcp_rfc1337=1) as where:
+    with few_ports() as where:
         run = live.trigger("ports_fill", "time-wait", "100", "connect", where=where, text=False)
     equal([r["status"] for r in run.findings("ephemeral_exhausted")], ["open", "closed"], "statuses")
 

@@ -98,7 +98,7 @@ class Command:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             stderr = process.communicate()[1]
-            raise AssertionError("%s: not ended after %d s (%s)" % (what, HANGS, stderr.decode("utf-8", "replace")))
+            raise AssertionError("%s: not ended after %d s (%s)" % (what, HANGS * slow, stderr.decode("utf-8", "replace")))
         listed = subprocess.run(["ps", "-o", "stat=,args=", "-s", str(process.pid)], stdout=subprocess.PIPE, text=True).stdout
         left = [line for line in listed.splitlines() if not line.startswith("Z")]    # init has yet to reap those
         check(not left, "%s: processes that it left: %s", what, left)
